@@ -1,0 +1,9 @@
+//! Frames and their layouts: what a buffer of samples means. No I/O, no threads.
+
+mod buffer;
+mod layout;
+
+pub use buffer::{BufferPool, Frame, Plane, Sample, Samples};
+pub use layout::{
+    Depth, Layout, Matrix, Model, PlaneShape, Range, Siting, Size, Subsampling, Ycbcr,
+};

@@ -1,0 +1,1 @@
+//! The loops over samples, by layout and instruction set. Sees operations, never the plan.

@@ -1,0 +1,12 @@
+//! lumaloom: filter chains on folders of images and on video clips.
+//!
+//! A run is a source, a work and a sink, joined by two bounded links. Modules stand lowest
+//! first; each imports only from those above it in this list, and a test checks it.
+
+pub mod codec;
+pub mod error;
+pub mod event;
+pub mod filter;
+pub mod frame;
+pub mod kernel;
+pub mod plan;
