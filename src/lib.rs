@@ -9,4 +9,5 @@ pub mod event;
 pub mod filter;
 pub mod frame;
 pub mod kernel;
+pub mod observe;
 pub mod plan;
