@@ -3,6 +3,7 @@
 //! A run is a source, a work and a sink, joined by two bounded links. Modules stand lowest
 //! first; each imports only from those above it in this list, and a test checks it.
 
+pub mod bench;
 pub mod codec;
 pub mod error;
 pub mod event;

@@ -1,0 +1,200 @@
+//! Measuring: which case runs when, how often, and until when. What a run is, the executor knows.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bench::usage::CpuTime;
+use crate::error::Result;
+use crate::event::StageReport;
+
+/// One thing to measure: a mode on a number of threads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// `inline`, `threads` or `processes`.
+    pub mode: String,
+    /// Threads of the pool, 1...
+    pub threads: usize,
+}
+
+/// What one run of a case took.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Wall-clock seconds, from start to the last output.
+    pub seconds: f64,
+    /// Processor seconds, all threads and processes.
+    pub cpu: CpuTime,
+    /// Pixels of the inputs.
+    pub pixels: u64,
+    /// What the stages did.
+    pub stages: Vec<StageReport>,
+}
+
+/// All measured runs of one case, in order of time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// What was measured.
+    pub case: Case,
+    /// Each run; at least one.
+    pub samples: Vec<Sample>,
+}
+
+/// How often and how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Schedule {
+    /// Runs of each case before the measured ones, 0..; they fill caches and are not kept.
+    pub warmup: u32,
+    /// Measured runs of each case, 1...
+    pub runs: u32,
+    /// No round starts that would end after this many seconds of running, as the rounds so far
+    /// took; the first round always runs.
+    pub max_seconds: Option<f64>,
+}
+
+/// Runs a case once. The one place that knows how; a test counts instead.
+pub trait Executor {
+    /// Does the whole job and says what it took.
+    ///
+    /// # Errors
+    /// When the job failed: a time of half a job is no measurement.
+    fn run(&mut self, case: &Case) -> Result<Sample>;
+}
+
+/// What is about to run, for progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// A run that is not kept.
+    Warmup(&'a Case),
+    /// Run `run` of `runs`, 1...
+    Run {
+        /// What.
+        case: &'a Case,
+        /// 1..=runs.
+        run: u32,
+        /// How many there will be at most.
+        runs: u32,
+    },
+}
+
+/// Measures all cases, interleaved: each round runs every case once, so that a machine that
+/// gets warmer or busier meanwhile does so for all of them. Every other round goes backwards,
+/// which takes a steady drift out of the differences.
+///
+/// # Errors
+/// The first run that fails ends the measurement.
+pub fn measure(
+    cases: &[Case],
+    schedule: &Schedule,
+    executor: &mut dyn Executor,
+    progress: &mut dyn FnMut(Step<'_>),
+) -> Result<Vec<Series>> {
+    let mut spent = 0.0;
+    for case in cases {
+        for _ in 0..schedule.warmup {
+            progress(Step::Warmup(case));
+            spent += executor.run(case)?.seconds;
+        }
+    }
+    let mut series: Vec<Series> =
+        cases.iter().map(|case| Series { case: case.clone(), samples: Vec::new() }).collect();
+    let mut longest_round: f64 = 0.0;
+    for run in 1..=schedule.runs.max(1) {
+        if run > 1 && schedule.max_seconds.is_some_and(|max| spent + longest_round > max) {
+            break;
+        }
+        let mut round = 0.0;
+        for i in 0..series.len() {
+            let at = if run % 2 == 1 { i } else { series.len() - 1 - i };
+            let one = &mut series[at];
+            progress(Step::Run { case: &one.case, run, runs: schedule.runs.max(1) });
+            let sample = executor.run(&one.case)?;
+            round += sample.seconds;
+            one.samples.push(sample);
+        }
+        spent += round;
+        longest_round = longest_round.max(round);
+    }
+    Ok(series)
+}
+
+/// The thread counts to measure by default on a machine of `cores`: powers of two, and all.
+pub fn default_threads(cores: usize) -> Vec<usize> {
+    let cores = cores.max(1);
+    let mut counts: Vec<usize> =
+        (0..usize::BITS).map(|i| 1 << i).take_while(|n| *n < cores).collect();
+    counts.push(cores);
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    /// Takes 1 second per run and remembers what it ran.
+    struct Mock {
+        ran: Vec<String>,
+        fails_at: Option<usize>,
+    }
+
+    impl Executor for Mock {
+        fn run(&mut self, case: &Case) -> Result<Sample> {
+            self.ran.push(format!("{}{}", &case.mode[..1], case.threads));
+            if self.fails_at == Some(self.ran.len()) {
+                return Err(Error::input("a.jpg: not a JPEG"));
+            }
+            Ok(Sample { seconds: 1.0, cpu: CpuTime::default(), pixels: 10, stages: vec![] })
+        }
+    }
+
+    fn cases() -> Vec<Case> {
+        let case = |mode: &str, threads| Case { mode: mode.into(), threads };
+        vec![case("inline", 1), case("threads", 1), case("threads", 2)]
+    }
+
+    fn run(schedule: Schedule, fails_at: Option<usize>) -> (Result<Vec<Series>>, String, usize) {
+        let mut mock = Mock { ran: vec![], fails_at };
+        let mut steps = 0;
+        let result = measure(&cases(), &schedule, &mut mock, &mut |_| steps += 1);
+        (result, mock.ran.join(" "), steps)
+    }
+
+    #[test]
+    fn rounds_are_interleaved_and_turn_around() {
+        let (result, ran, steps) = run(Schedule { warmup: 1, runs: 2, max_seconds: None }, None);
+        assert_eq!(ran, "i1 t1 t2 i1 t1 t2 t2 t1 i1");
+        assert_eq!(steps, 9);
+        for series in result.unwrap() {
+            assert_eq!(series.samples.len(), 2, "{:?}", series.case);
+        }
+    }
+
+    #[test]
+    fn time_ends_it_between_rounds_and_each_case_has_as_many_runs() {
+        let (result, ran, _) =
+            run(Schedule { warmup: 1, runs: 100, max_seconds: Some(10.0) }, None);
+        // 3 s of warm-up and two rounds of 3 s make 9; a third would end at 12.
+        assert_eq!(ran.split(' ').count(), 9);
+        assert!(result.unwrap().iter().all(|s| s.samples.len() == 2));
+    }
+
+    #[test]
+    fn the_first_round_runs_whatever_the_time() {
+        let (result, _, _) = run(Schedule { warmup: 0, runs: 5, max_seconds: Some(0.0) }, None);
+        assert!(result.unwrap().iter().all(|s| s.samples.len() == 1));
+    }
+
+    #[test]
+    fn a_run_that_fails_ends_it() {
+        let (result, ran, _) = run(Schedule { warmup: 0, runs: 5, max_seconds: None }, Some(2));
+        assert_eq!(result.unwrap_err().to_string(), "a.jpg: not a JPEG");
+        assert_eq!(ran, "i1 t1");
+    }
+
+    #[test]
+    fn thread_counts_are_powers_of_two_and_all() {
+        assert_eq!(default_threads(0), [1]);
+        assert_eq!(default_threads(1), [1]);
+        assert_eq!(default_threads(2), [1, 2]);
+        assert_eq!(default_threads(6), [1, 2, 4, 6]);
+        assert_eq!(default_threads(8), [1, 2, 4, 8]);
+    }
+}
