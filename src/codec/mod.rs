@@ -1,5 +1,9 @@
 //! Still formats: what a file is, its pixels as a frame, its metadata, and back to bytes.
 
+pub mod exif;
+pub mod icc;
+pub mod jpeg;
+
 use crate::event::Loss;
 use crate::filter::Dihedral;
 use crate::frame::{Frame, Layout, Subsampling};
@@ -27,6 +31,13 @@ pub enum Format {
     OpenExr,
     /// Radiance HDR.
     Hdr,
+}
+
+/// What a file may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pixels of a frame (`--max-pixels`).
+    pub max_pixels: u64,
 }
 
 /// What a file says of itself before its pixels are decoded.

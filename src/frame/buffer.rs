@@ -200,6 +200,17 @@ impl BufferPool {
     pub fn new(keep: usize) -> Self {
         Self { bytes: Shelf::new(keep), words: Shelf::new(keep), floats: Shelf::new(keep) }
     }
+
+    /// A buffer of `len` bytes; what is in it is unspecified. For codecs that need rows wider
+    /// than a frame's, or room beside it.
+    pub fn take_bytes(&self, len: usize) -> Vec<u8> {
+        self.bytes.take(len)
+    }
+
+    /// Gives such a buffer back.
+    pub fn give_bytes(&self, buffer: Vec<u8>) {
+        self.bytes.give(buffer);
+    }
 }
 
 /// One sample type's free buffers.
