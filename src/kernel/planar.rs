@@ -1,0 +1,255 @@
+//! Pointwise work on separate planes, and the steps between one component and three.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::dispatch::{Isa, per_isa};
+use super::lookup::Lookup;
+use super::{BoxRows, Rows};
+
+/// What becomes of luma: a function of luma alone.
+#[derive(Clone, Debug)]
+pub enum Luma {
+    /// A table.
+    Lookup(Arc<Lookup>),
+    /// `a * v + b`.
+    Affine {
+        /// Slope.
+        a: f32,
+        /// Offset.
+        b: f32,
+    },
+}
+
+/// A pointwise run that stays on the planes: Y' = f(Y), (Cb', Cr') = A (Cb, Cr) + b, all in
+/// unit codes.
+pub struct PlanarPoint<'a> {
+    up: BoxRows<'a>,
+    luma: Option<Luma>,
+    chroma: Option<[[f32; 3]; 2]>,
+    /// Rows of the other chroma plane, made along with the one that was asked for: plane 1 of
+    /// this, plane 2 of this.
+    waiting: [VecDeque<(usize, Vec<f32>)>; 2],
+    spare: Vec<Vec<f32>>,
+    isa: Isa,
+}
+
+impl<'a> PlanarPoint<'a> {
+    /// `None` leaves a plane as it is. A row of `chroma` is the factors of Cb and of Cr and the
+    /// offset.
+    pub fn new(up: BoxRows<'a>, luma: Option<Luma>, chroma: Option<[[f32; 3]; 2]>) -> Self {
+        Self { up, luma, chroma, waiting: Default::default(), spare: Vec::new(), isa: Isa::best() }
+    }
+
+    /// The same on a given instruction set.
+    #[must_use]
+    pub fn on(mut self, isa: Isa) -> Self {
+        self.isa = isa;
+        self
+    }
+
+    fn mixed(&mut self, m: [[f32; 3]; 2], plane: usize, y: usize, out: &mut [f32]) {
+        while let Some((made, row)) = self.waiting[plane - 1].pop_front() {
+            if made == y {
+                out.copy_from_slice(&row);
+            }
+            self.spare.push(row);
+            if made == y {
+                return;
+            }
+        }
+        let mut other = self.spare.pop().unwrap_or_default();
+        other.resize(out.len(), 0.0);
+        self.up.row(plane, y, out);
+        self.up.row(3 - plane, y, &mut other);
+        if plane == 1 {
+            chroma(self.isa, &m, out, &mut other);
+        } else {
+            chroma(self.isa, &m, &mut other, out);
+        }
+        self.waiting[2 - plane].push_back((y, other));
+    }
+}
+
+impl Rows for PlanarPoint<'_> {
+    fn begin(&mut self, first: &[usize]) {
+        self.up.begin(first);
+    }
+
+    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
+        match (plane, &self.luma, self.chroma) {
+            (0, Some(Luma::Lookup(table)), _) => {
+                self.up.row(0, y, out);
+                table.apply(self.isa, out);
+            }
+            (0, Some(Luma::Affine { a, b }), _) => {
+                self.up.row(0, y, out);
+                affine(self.isa, *a, *b, out);
+            }
+            (0, None, _) | (_, _, None) => self.up.row(plane, y, out),
+            (_, _, Some(m)) if m[0][1] == 0.0 && m[1][0] == 0.0 => {
+                self.up.row(plane, y, out);
+                affine(self.isa, m[plane - 1][plane - 1], m[plane - 1][2], out);
+            }
+            (_, _, Some(m)) => self.mixed(m, plane, y, out),
+        }
+    }
+}
+
+per_isa! {
+    fn affine(a: f32, b: f32, values: &mut [f32]) {
+        for v in values {
+            *v = *v * a + b;
+        }
+    }
+
+    fn chroma(m: &[[f32; 3]; 2], cb: &mut [f32], cr: &mut [f32]) {
+        let [p, q] = *m;
+        for (cb, cr) in cb.iter_mut().zip(cr) {
+            let v = [*cb, *cr];
+            *cb = p[0] * v[0] + p[1] * v[1] + p[2];
+            *cr = q[0] * v[0] + q[1] * v[1] + q[2];
+        }
+    }
+
+    fn first_of_three(pixels: &[f32], out: &mut [f32]) {
+        for (o, p) in out.iter_mut().zip(pixels.chunks_exact(3)) {
+            *o = p[0];
+        }
+    }
+
+    fn three_of_one(values: &[f32], out: &mut [f32]) {
+        for (o, &v) in out.chunks_exact_mut(3).zip(values) {
+            [o[0], o[1], o[2]] = [v, v, v];
+        }
+    }
+}
+
+/// Grey out of neutral colour: the first of three components. Alpha has to be gone.
+pub struct MatrixTo1<'a> {
+    up: BoxRows<'a>,
+    pixels: Vec<f32>,
+    isa: Isa,
+}
+
+impl<'a> MatrixTo1<'a> {
+    /// `up` gives three components.
+    pub fn new(up: BoxRows<'a>) -> Self {
+        Self { up, pixels: Vec::new(), isa: Isa::best() }
+    }
+}
+
+impl Rows for MatrixTo1<'_> {
+    fn begin(&mut self, first: &[usize]) {
+        self.up.begin(first);
+    }
+
+    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
+        self.pixels.resize(out.len() * 3, 0.0);
+        self.up.row(plane, y, &mut self.pixels);
+        first_of_three(self.isa, &self.pixels, out);
+    }
+}
+
+/// Colour out of grey: R = G = B.
+pub struct Expand<'a> {
+    up: BoxRows<'a>,
+    values: Vec<f32>,
+    isa: Isa,
+}
+
+impl<'a> Expand<'a> {
+    /// `up` gives one component.
+    pub fn new(up: BoxRows<'a>) -> Self {
+        Self { up, values: Vec::new(), isa: Isa::best() }
+    }
+}
+
+impl Rows for Expand<'_> {
+    fn begin(&mut self, first: &[usize]) {
+        self.up.begin(first);
+    }
+
+    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
+        self.values.resize(out.len() / 3, 0.0);
+        self.up.row(plane, y, &mut self.values);
+        three_of_one(self.isa, &self.values, out);
+    }
+}
+
+/// One plane of several, as the only one: luma without its chroma.
+pub struct TakePlane<'a> {
+    up: BoxRows<'a>,
+    plane: usize,
+    planes: usize,
+}
+
+impl<'a> TakePlane<'a> {
+    /// Takes `plane` of the `planes` that `up` gives. The others are never asked for.
+    pub fn new(up: BoxRows<'a>, plane: usize, planes: usize) -> Self {
+        Self { up, plane, planes }
+    }
+}
+
+impl Rows for TakePlane<'_> {
+    fn begin(&mut self, first: &[usize]) {
+        self.up.begin(&vec![first[0]; self.planes]);
+    }
+
+    fn row(&mut self, _plane: usize, y: usize, out: &mut [f32]) {
+        self.up.row(self.plane, y, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::{Picture, check, close, formula, planar, shape};
+
+    #[test]
+    fn planes_follow_their_formulas() {
+        let p = Picture::noise(&planar(77, 21, 1, 1));
+        for (across, luma) in [
+            (0.0, Luma::Affine { a: 1.5, b: -0.1 }),
+            (0.25, Luma::Lookup(Lookup::codes(65_535, |v| 1.5 * v - 0.1).shared())),
+        ] {
+            let m = [[0.5, across as f32, 0.25], [-across as f32, 0.75, 0.125]];
+            let got = check(&p.shapes, &|isa| {
+                Box::new(PlanarPoint::new(p.rows(), Some(luma.clone()), Some(m)).on(isa))
+            });
+            let at = |plane, x, y| p.at(plane, x, y, 0);
+            close(&got[0], &formula(p.shapes[0], |x, y, _| 1.5 * at(0, x, y) - 0.1), 1e-6);
+            let cb =
+                formula(p.shapes[1], |x, y, _| 0.5 * at(1, x, y) + across * at(2, x, y) + 0.25);
+            let cr =
+                formula(p.shapes[2], |x, y, _| -across * at(1, x, y) + 0.75 * at(2, x, y) + 0.125);
+            close(&got[1], &cb, 1e-6);
+            close(&got[2], &cr, 1e-6);
+        }
+    }
+
+    #[test]
+    fn absent_functions_leave_planes_alone() {
+        let p = Picture::noise(&planar(9, 8, 1, 1));
+        let got = check(&p.shapes, &|isa| Box::new(PlanarPoint::new(p.rows(), None, None).on(isa)));
+        assert_eq!(got, p.planes);
+    }
+
+    #[test]
+    fn one_component_and_three() {
+        let p = Picture::noise(&[shape(37, 8, 1)]);
+        let three = check(&[shape(37, 8, 3)], &|_| Box::new(Expand::new(p.rows())));
+        assert_eq!(three[0][..6], [0, 0, 0, 1, 1, 1].map(|i: usize| p.planes[0][i]));
+        let back = check(&p.shapes, &|_| Box::new(MatrixTo1::new(Box::new(Expand::new(p.rows())))));
+        assert_eq!(back, p.planes);
+    }
+
+    #[test]
+    fn a_taken_plane_is_the_only_one() {
+        let p = Picture::noise(&planar(9, 8, 0, 0));
+        for plane in 0..3 {
+            let got = check(&p.shapes[..1], &|_| Box::new(TakePlane::new(p.rows(), plane, 3)));
+            assert_eq!(got[0], p.planes[plane]);
+        }
+    }
+}
