@@ -1,6 +1,24 @@
 //! Filters: mathematics and documentation. No loops over pixels and no pixel formats.
 
 pub mod algebra;
+mod area;
+pub mod args;
+pub mod catalogue;
+mod color;
+mod color_name;
+pub mod expr;
+mod geometry;
+mod icc;
+mod lut;
+pub mod render;
+mod resize;
+mod spline;
+mod suggest;
+pub mod syntax;
+#[cfg(test)]
+mod testing;
+mod tone;
+mod transfer;
 
 pub use algebra::{
     Affine3, Area, AreaKind, Channels, Context, Curve, Dihedral, Filter, Geometry, Kernel, Map, Op,

@@ -1,5 +1,7 @@
 //! Plans: from a chain and a layout to the passes that the engine runs.
 
+mod parse;
+
 use crate::filter::Filter;
 use std::fmt;
 use std::sync::Arc;
