@@ -229,6 +229,9 @@ impl Param {
             (Kind::Fraction { .. }, Some(percent)) => (percent, 0.01),
             _ => (text, 1.0),
         };
+        if let (Kind::Angle, Some(byte)) = (&self.kind, text.find("PI")) {
+            return Err(radians(text, byte));
+        }
         let value = expr::constant(text)? * scale;
         if !value.is_finite() {
             return Err(ArgError::new(format!("{name} is no finite number"), 0));
@@ -268,7 +271,7 @@ impl Param {
     /// One spelling for all texts that mean the same, as far as the kind says.
     fn canonical(&self, text: &str) -> Result<String, ArgError> {
         Ok(match self.kind {
-            Kind::Number { .. } | Kind::Integer { .. } | Kind::Fraction { .. } => {
+            Kind::Number { .. } | Kind::Integer { .. } | Kind::Fraction { .. } | Kind::Angle => {
                 self.number(text)?.to_string()
             }
             Kind::Choice(_) => self.choice(text)?.to_owned(),
@@ -277,6 +280,12 @@ impl Param {
             Kind::Size(_) | Kind::Color => text.trim().to_owned(),
         })
     }
+}
+
+/// The error for an angle in radians, whose `PI` starts at `byte` of `text`.
+pub(super) fn radians(text: &str, byte: usize) -> ArgError {
+    let message = "angles are degrees here: write 90 for PI/2, 180 for PI";
+    ArgError::new(message, text[..byte].chars().count())
 }
 
 /// `text` so that both levels of a chain's syntax read it back: colons, quotes and backslashes

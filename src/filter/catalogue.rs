@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::algebra::{Context, Filter, Op, ProfileChange};
 use super::args::{ArgError, Args, RawArg, Text};
 use super::expr::Names;
-use super::{area, color, geometry, icc, lut, resize, suggest, tone};
+use super::{area, blur, color, curves, geometry, icc, lut, resize, suggest, tone, turn};
 use crate::error::Result;
 
 /// All that is known of a filter: what the parser binds to, what the help prints, and the
@@ -108,6 +108,8 @@ pub enum Kind {
         /// Largest.
         high: u32,
     },
+    /// Any number of degrees. `PI` in it is refused: it would mean radians.
+    Angle,
     /// Arithmetic on variables.
     Expression(&'static Names),
     /// The same, or ImageMagick geometry.
@@ -209,14 +211,17 @@ impl Filter for Call {
     }
 }
 
-static FAMILIES: [&[Spec]; 7] = [
+static FAMILIES: [&[Spec]; 10] = [
     tone::SPECS,
     color::SPECS,
     icc::SPECS,
+    curves::SPECS,
     lut::SPECS,
+    blur::SPECS,
     area::SPECS,
     resize::SPECS,
     geometry::SPECS,
+    turn::SPECS,
 ];
 
 /// Names that people try and that we lack, each with what to use instead.

@@ -25,7 +25,7 @@ pub(super) static SPECS: &[Spec] = &[
                   Cb' = s * (cos(h) * Cb - sin(h) * Cr)\n\
                   Cr' = s * (sin(h) * Cb + cos(h) * Cr)",
         params: &[
-            Param::new("h", ANY, "0", "turn of the hue in degrees"),
+            Param::new("h", Kind::Angle, "0", "turn of the hue in degrees"),
             Param::new("s", TEN, "1", "factor of chroma"),
             Param::new("b", TEN, "0", "brightness in tenths of the way from black to white"),
         ],
@@ -137,8 +137,6 @@ pub(super) static SPECS: &[Spec] = &[
     },
 ];
 
-const ANY: Kind = Kind::Number { low: f64::NEG_INFINITY, high: f64::INFINITY };
-
 fn matrix(space: Space, rows: [[f64; 4]; 3]) -> Formula {
     Formula::fixed(vec![Op::Point(Point { space, map: Map::Matrix(Affine3(rows)) })])
 }
@@ -219,8 +217,8 @@ fn white(kelvin: f64) -> [f64; 3] {
     } else {
         let t = k - 60.0;
         (
-            unit(1.292_936_186_062_745_1 * libm::pow(t, -0.133_204_759_2)),
-            unit(1.129_890_860_895_294_1 * libm::pow(t, -0.075_514_849_2)),
+            unit(1.292_936_186_062_745 * libm::pow(t, -0.133_204_759_2)),
+            unit(1.129_890_860_895_294 * libm::pow(t, -0.075_514_849_2)),
         )
     };
     let blue = if k >= 66.0 {

@@ -1,8 +1,7 @@
 //! Arithmetic in arguments: ffmpeg's expression syntax, parsed once and evaluated on reals.
 
-use std::fmt;
-
 use super::args::ArgError;
+use super::functions::{BUILTINS, Builtin};
 use super::suggest;
 
 /// Brackets and signs may nest this deep; deeper text is refused instead of overflowing.
@@ -43,83 +42,6 @@ enum Node {
     Caller(usize, Box<Node>),
 }
 
-/// A function that all expressions have. The closure sees three arguments, zeros where fewer
-/// were written.
-struct Builtin {
-    name: &'static str,
-    least: usize,
-    most: usize,
-    eval: fn([f64; 3]) -> f64,
-}
-
-impl fmt::Debug for Builtin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-const fn function(name: &'static str, arguments: usize, eval: fn([f64; 3]) -> f64) -> Builtin {
-    Builtin { name, least: arguments, most: arguments, eval }
-}
-
-const fn truth(condition: bool) -> f64 {
-    if condition { 1.0 } else { 0.0 }
-}
-
-// All transcendental functions come from libm: the same bits on every machine.
-static BUILTINS: [Builtin; 42] = [
-    function("abs", 1, |[x, ..]| x.abs()),
-    function("acos", 1, |[x, ..]| libm::acos(x)),
-    function("asin", 1, |[x, ..]| libm::asin(x)),
-    function("atan", 1, |[x, ..]| libm::atan(x)),
-    function("atan2", 2, |[y, x, _]| libm::atan2(y, x)),
-    function("between", 3, |[x, low, high]| truth(x >= low && x <= high)),
-    function("bitand", 2, |[x, y, _]| (x as i64 & y as i64) as f64),
-    function("bitor", 2, |[x, y, _]| (x as i64 | y as i64) as f64),
-    function("ceil", 1, |[x, ..]| x.ceil()),
-    function("clip", 3, |[x, low, high]| if low <= high { x.max(low).min(high) } else { f64::NAN }),
-    function("cos", 1, |[x, ..]| libm::cos(x)),
-    function("cosh", 1, |[x, ..]| libm::cosh(x)),
-    function("eq", 2, |[x, y, _]| truth(x == y)),
-    function("exp", 1, |[x, ..]| libm::exp(x)),
-    function("floor", 1, |[x, ..]| x.floor()),
-    function("gauss", 1, |[x, ..]| libm::exp(-x * x / 2.0) / (2.0 * std::f64::consts::PI).sqrt()),
-    function("gcd", 2, |[x, y, _]| gcd(x, y)),
-    function("gt", 2, |[x, y, _]| truth(x > y)),
-    function("gte", 2, |[x, y, _]| truth(x >= y)),
-    function("hypot", 2, |[x, y, _]| libm::hypot(x, y)),
-    Builtin { name: "if", least: 2, most: 3, eval: |[x, y, z]| if x != 0.0 { y } else { z } },
-    Builtin { name: "ifnot", least: 2, most: 3, eval: |[x, y, z]| if x == 0.0 { y } else { z } },
-    function("isinf", 1, |[x, ..]| truth(x.is_infinite())),
-    function("isnan", 1, |[x, ..]| truth(x.is_nan())),
-    function("lerp", 3, |[x, y, z]| x + (y - x) * z),
-    function("log", 1, |[x, ..]| libm::log(x)),
-    function("lt", 2, |[x, y, _]| truth(x < y)),
-    function("lte", 2, |[x, y, _]| truth(x <= y)),
-    function("max", 2, |[x, y, _]| if x > y { x } else { y }),
-    function("min", 2, |[x, y, _]| if x < y { x } else { y }),
-    function("mod", 2, |[x, y, _]| x - (x / y).floor() * y),
-    function("not", 1, |[x, ..]| truth(x == 0.0)),
-    function("pow", 2, |[x, y, _]| libm::pow(x, y)),
-    function("round", 1, |[x, ..]| x.round()),
-    function("sgn", 1, |[x, ..]| truth(x > 0.0) - truth(x < 0.0)),
-    function("sin", 1, |[x, ..]| libm::sin(x)),
-    function("sinh", 1, |[x, ..]| libm::sinh(x)),
-    function("sqrt", 1, |[x, ..]| x.sqrt()),
-    function("squish", 1, |[x, ..]| 1.0 / (1.0 + libm::exp(4.0 * x))),
-    function("tan", 1, |[x, ..]| libm::tan(x)),
-    function("tanh", 1, |[x, ..]| libm::tanh(x)),
-    function("trunc", 1, |[x, ..]| x.trunc()),
-];
-
-fn gcd(x: f64, y: f64) -> f64 {
-    let (mut a, mut b) = ((x as i64).unsigned_abs(), (y as i64).unsigned_abs());
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a as f64
-}
-
 impl Expr {
     /// Parses `text`. An error's `at` counts characters from the start of `text`.
     pub fn parse(text: &str, names: &Names) -> Result<Self, ArgError> {
@@ -142,6 +64,11 @@ impl Expr {
     /// has no answer.
     pub fn eval(&self, variables: &[f64], functions: &dyn Fn(usize, f64) -> f64) -> f64 {
         eval(&self.root, variables, functions)
+    }
+
+    /// True if one of these variables or of the caller's functions occurs, by index.
+    pub fn mentions(&self, variables: &[usize], functions: &[usize]) -> bool {
+        mentions(&self.root, variables, functions)
     }
 
     /// The text it was parsed from, trimmed.
@@ -179,6 +106,18 @@ fn eval(node: &Node, variables: &[f64], functions: &dyn Fn(usize, f64) -> f64) -
             (builtin.eval)(values)
         }
         Node::Caller(i, x) => functions(*i, eval(x, variables, functions)),
+    }
+}
+
+fn mentions(node: &Node, variables: &[usize], functions: &[usize]) -> bool {
+    let inner = |node: &Node| mentions(node, variables, functions);
+    match node {
+        Node::Number(_) => false,
+        Node::Variable(i) => variables.contains(i),
+        Node::Negative(x) => inner(x),
+        Node::Binary(_, sides) => sides.iter().any(inner),
+        Node::Builtin(_, nodes) => nodes.iter().any(inner),
+        Node::Caller(i, x) => functions.contains(i) || inner(x),
     }
 }
 

@@ -49,11 +49,6 @@ fn to_srgb(bytes: &[u8], context: &Context<'_>) -> Result<Vec<Op>> {
     let maps = match profile.color_space {
         DataColorSpace::Gray => gray(&profile)?,
         DataColorSpace::Rgb if has_tables(&profile) => vec![tables(&profile)?],
-        DataColorSpace::Rgb
-            if profile.is_matrix_shaper() && !context.layout.model().has_color() =>
-        {
-            gray_of_rgb(&profile)?
-        }
         DataColorSpace::Rgb if profile.is_matrix_shaper() => matrix(&profile)?,
         DataColorSpace::Rgb => {
             return Err(Error::input("the colour profile has neither a matrix nor tables"));
@@ -62,6 +57,9 @@ fn to_srgb(bytes: &[u8], context: &Context<'_>) -> Result<Vec<Op>> {
             return Err(Error::input(format!("the colour profile is for {other:?} samples")));
         }
     };
+    let neutrals =
+        profile.color_space == DataColorSpace::Rgb && !context.layout.model().has_color();
+    let maps = if neutrals { neutral(maps) } else { maps };
     if is_identity(&maps) {
         return Ok(Vec::new());
     }
@@ -102,22 +100,40 @@ fn xyz_to_srgb() -> Affine3 {
     to_xyz.inverse().expect("the primaries of sRGB are independent")
 }
 
-/// A grey frame in an RGB profile: neutral in, neutral out, by the curve of green.
-fn gray_of_rgb(profile: &ColorProfile) -> Result<Vec<Map>> {
-    single(profile.green_trc.as_ref())
-}
-
+/// A grey profile: its curve gives luminance, or lightness if it connects through Lab.
 fn gray(profile: &ColorProfile) -> Result<Vec<Map>> {
-    single(profile.gray_trc.as_ref())
-}
-
-fn single(trc: Option<&ToneReprCurve>) -> Result<Vec<Map>> {
-    let trc = trc.ok_or_else(|| Error::input("the colour profile lacks a tone curve"))?;
-    let linear = tone_curve(trc)?;
+    let trc = profile.gray_trc.as_ref();
+    let trc =
+        tone_curve(trc.ok_or_else(|| Error::input("the colour profile lacks a tone curve"))?)?;
+    let linear = match profile.pcs {
+        DataColorSpace::Lab => trc.then(&Curve::function(lightness_to_luminance)),
+        _ => trc,
+    };
     let black = compensate(linear.eval(0.0))?;
     let [scale, offset] = [black.0[0][0], black.0[0][3]];
     let curve = Curve::function(move |v| linear_to_srgb(scale * linear.eval(v) + offset));
     Ok(vec![Map::Curves([curve.clone(), curve.clone(), curve])])
+}
+
+/// CIE L* / 100 to luminance.
+fn lightness_to_luminance(l: f64) -> f64 {
+    let f = (100.0 * l + 16.0) / 116.0;
+    if f > 6.0 / 29.0 { f * f * f } else { (f - 4.0 / 29.0) * 3.0 * (6.0_f64 / 29.0).powi(2) }
+}
+
+/// What a profile for colour makes of a grey frame: the luminance of its neutrals, so that
+/// rounding in the profile does not tint them.
+fn neutral(maps: Vec<Map>) -> Vec<Map> {
+    let curve = Curve::function(move |v| {
+        let [r, g, b] = run(&maps, [v; 3]).map(srgb_to_linear);
+        linear_to_srgb(luminance([r, g, b]))
+    });
+    vec![Map::Curves([curve.clone(), curve.clone(), curve])]
+}
+
+/// Of linear sRGB, ITU-R BT.709.
+fn luminance([r, g, b]: [f64; 3]) -> f64 {
+    0.2126 * r + 0.7152 * g + 0.0722 * b
 }
 
 fn encode() -> Map {
@@ -195,8 +211,7 @@ fn tables(profile: &ColorProfile) -> Result<Map> {
         .create_transform_f64(layout, &ColorProfile::new_srgb(), layout, options)
         .map_err(|e| Error::input(format!("the colour profile's tables cannot be used: {e}")))?;
     let mut tables = Tables { transform, black: Affine3::IDENTITY };
-    let [r, g, b] = tables.map([0.0; 3]).map(srgb_to_linear);
-    tables.black = compensate(0.2126 * r + 0.7152 * g + 0.0722 * b)?;
+    tables.black = compensate(luminance(tables.map([0.0; 3]).map(srgb_to_linear)))?;
     Ok(Map::Pixel(Arc::new(tables)))
 }
 
@@ -224,15 +239,18 @@ impl PixelFunction for Tables {
     }
 }
 
+fn run(maps: &[Map], v: [f64; 3]) -> [f64; 3] {
+    maps.iter().fold(v, |v, map| match map {
+        Map::Curves(c) => [0, 1, 2].map(|i| c[i].eval(v[i])),
+        Map::Matrix(m) => m.apply(v),
+        Map::Pixel(f) => f.map(v),
+    })
+}
+
 fn is_identity(maps: &[Map]) -> bool {
     (0..9 * 9 * 9).all(|i| {
         let v = [i % 9, i / 9 % 9, i / 81].map(|c| f64::from(c) / 8.0);
-        let out = maps.iter().fold(v, |v, map| match map {
-            Map::Curves(c) => [0, 1, 2].map(|i| c[i].eval(v[i])),
-            Map::Matrix(m) => m.apply(v),
-            Map::Pixel(f) => f.map(v),
-        });
-        out.iter().zip(v).all(|(o, v)| (o - v).abs() < SAME)
+        run(maps, v).iter().zip(v).all(|(out, v)| (out - v).abs() < SAME)
     })
 }
 

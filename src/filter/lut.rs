@@ -1,16 +1,23 @@
-//! Curves through points, and tables from expressions.
+//! Tables from expressions.
 
 use super::algebra::{Context, Curve, Map, Op, Point, Space};
-use super::args::{ArgError, Args, Text};
+use super::args::{ArgError, Args};
 use super::catalogue::{Family, Formula, Kind, Param, Spec};
-use super::expr::{self, Expr, Names};
-use super::spline::Spline;
+use super::expr::{Expr, Names};
 use crate::error::{Error, Result};
 
 const TABLE: Names = Names {
     variables: &["val", "maxval", "minval", "negval", "clipval", "w", "h"],
     functions: &["gammaval", "gammaval709", "clip"],
 };
+
+/// The variables of [`TABLE`] that follow the pixel: val, negval, clipval.
+const VAL: &[usize] = &[0, 3, 4];
+/// The functions of [`TABLE`] that do.
+const GAMMAVAL: &[usize] = &[0, 1];
+
+/// Codes beyond this would cost the matrices after a table their precision.
+const LIMIT: f64 = 1e9;
 
 const EXPRESSION: Kind = Kind::Expression(&TABLE);
 
@@ -23,36 +30,6 @@ const LUT_FORMULA: &str = "code' = expression(val), val = code clipped to 0..max
     gammaval(g) = (val / maxval)^g * maxval, gammaval709(g), clip(x)";
 
 pub(super) static SPECS: &[Spec] = &[
-    Spec {
-        name: "curves",
-        aliases: &[],
-        summary: "tone curves through points, for each channel or all",
-        family: Family::Lut,
-        space: "RGB",
-        formula: "v' = clip(master(clip(channel(clip(v, 0, 1)), 0, 1)), 0, 1)\n\
-                  natural cubic splines, flat outside the outer points",
-        params: &[
-            Param::new("preset", Kind::Choice(PRESET_WORDS), "none", "curves that are ready"),
-            Param::new("master", Kind::List, "", "points x/y applied after the channels' own")
-                .alias(&["m"]),
-            Param::new("red", Kind::List, "", "points x/y of red, 0 to 1").alias(&["r"]),
-            Param::new("green", Kind::List, "", "points x/y of green").alias(&["g"]),
-            Param::new("blue", Kind::List, "", "points x/y of blue").alias(&["b"]),
-            Param::new("all", Kind::List, "", "points x/y of channels not given"),
-        ],
-        refused: &[
-            ("psfile", "Photoshop files are not read; give the points"),
-            ("plot", "nothing is plotted"),
-            ("interp", "curves are natural cubic splines"),
-        ],
-        differs: Some("values between codes are computed, not looked up"),
-        examples: &[
-            "curves=preset=vintage",
-            "curves=master='0/0 0.5/0.6 1/1'",
-            "curves=r='0/0.11 .42/.51 1/0.95':g='0/0 0.50/0.48 1/1':b='0/0.22 .49/.44 1/0.8'",
-        ],
-        build: curves,
-    },
     Spec {
         name: "lutrgb",
         aliases: &[],
@@ -93,150 +70,6 @@ pub(super) static SPECS: &[Spec] = &[
     },
 ];
 
-/// A preset of ffmpeg's: points of red, green, blue and master, empty where it has none.
-struct Preset {
-    name: &'static str,
-    channels: [&'static str; 3],
-    master: &'static str,
-}
-
-const fn master(name: &'static str, master: &'static str) -> Preset {
-    Preset { name, channels: [""; 3], master }
-}
-
-const PRESET_WORDS: &[&[&str]] = &[
-    &["none"],
-    &["color_negative"],
-    &["cross_process"],
-    &["darker"],
-    &["increase_contrast"],
-    &["lighter"],
-    &["linear_contrast"],
-    &["medium_contrast"],
-    &["negative"],
-    &["strong_contrast"],
-    &["vintage"],
-];
-
-static PRESETS: [Preset; 11] = [
-    master("none", ""),
-    Preset {
-        name: "color_negative",
-        channels: [
-            "0.129/1 0.466/0.498 0.725/0",
-            "0.109/1 0.301/0.498 0.517/0",
-            "0.098/1 0.235/0.498 0.423/0",
-        ],
-        master: "",
-    },
-    Preset {
-        name: "cross_process",
-        channels: [
-            "0/0 0.25/0.156 0.501/0.501 0.686/0.745 1/1",
-            "0/0 0.25/0.188 0.38/0.501 0.745/0.815 1/0.815",
-            "0/0 0.231/0.094 0.709/0.874 1/1",
-        ],
-        master: "",
-    },
-    master("darker", "0/0 0.5/0.4 1/1"),
-    master("increase_contrast", "0/0 0.149/0.066 0.831/0.905 0.905/0.98 1/1"),
-    master("lighter", "0/0 0.4/0.5 1/1"),
-    master("linear_contrast", "0/0 0.305/0.286 0.694/0.713 1/1"),
-    master("medium_contrast", "0/0 0.286/0.219 0.639/0.643 1/1"),
-    master("negative", "0/1 1/0"),
-    master("strong_contrast", "0/0 0.301/0.196 0.592/0.6 0.686/0.737 1/1"),
-    Preset {
-        name: "vintage",
-        channels: ["0/0.11 0.42/0.51 1/0.95", "0/0 0.50/0.48 1/1", "0/0.22 0.49/0.44 1/0.8"],
-        master: "",
-    },
-];
-
-fn curves(args: &Args) -> Result<Formula, ArgError> {
-    let name = args.choice("preset")?;
-    let preset = PRESETS.iter().find(|p| p.name == name).expect("each word has its preset");
-    // As in ffmpeg: a channel's own points come first, then `all`, then the preset.
-    let all = given_points(args, "all")?;
-    let mut curves = Vec::with_capacity(3);
-    for (channel, ready) in ["red", "green", "blue"].into_iter().zip(preset.channels) {
-        let own = given_points(args, channel)?;
-        curves.push(match own.or_else(|| all.clone()) {
-            Some(points) => Some(points),
-            None => ready_points(args, ready)?,
-        });
-    }
-    let master = match given_points(args, "master")? {
-        Some(points) => Some(points),
-        None => ready_points(args, preset.master)?,
-    };
-    if master.is_none() && curves.iter().all(Option::is_none) {
-        return Ok(point(Space::Rgb, [Curve::IDENTITY; 3].map(|c| c)));
-    }
-    let [r, g, b] = [0, 1, 2].map(|i| curves[i].clone().map(Spline::new));
-    let master = master.map(Spline::new);
-    let shared = curves[0] == curves[1] && curves[1] == curves[2];
-    let curve = |channel: Option<Spline>| {
-        let master = master.clone();
-        Curve::function(move |v| {
-            let v = v.clamp(0.0, 1.0);
-            let v = channel.as_ref().map_or(v, |s| s.eval(v).clamp(0.0, 1.0));
-            master.as_ref().map_or(v, |s| s.eval(v).clamp(0.0, 1.0))
-        })
-    };
-    if shared {
-        let one = curve(r);
-        return Ok(point(Space::Rgb, [one.clone(), one.clone(), one]));
-    }
-    Ok(point(Space::Rgb, [curve(r), curve(g), curve(b)]))
-}
-
-fn point(space: Space, curves: [Curve; 3]) -> Formula {
-    Formula::fixed(vec![Op::Point(Point { space, map: Map::Curves(curves) })])
-}
-
-type Points = Vec<[f64; 2]>;
-
-fn given_points(args: &Args, name: &str) -> Result<Option<Points>, ArgError> {
-    args.given(name).map(|text| parse_points(text).map_err(|e| text.locate(e))).transpose()
-}
-
-fn ready_points(args: &Args, text: &str) -> Result<Option<Points>, ArgError> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let placed: Vec<_> = text.chars().enumerate().map(|(i, c)| (c, i)).collect();
-    let points = parse_points(&Text::new(&placed, placed.len()));
-    points.map(Some).map_err(|e| args.error("preset", e.message))
-}
-
-/// `x/y` pairs, x increasing, both 0 to 1. An error's `at` counts characters of the text.
-fn parse_points(text: &Text) -> Result<Points, ArgError> {
-    let mut points: Points = Vec::new();
-    for (word, at) in text.words() {
-        let Some((x, y)) = word.split_once('/') else {
-            return Err(ArgError::new(format!("\"{word}\" is no point; write x/y"), at));
-        };
-        let number = |part: &str, at: usize| {
-            let value = expr::constant(part).map_err(|e| ArgError::new(e.message, at + e.at))?;
-            if (0.0..=1.0).contains(&value) {
-                return Ok(value);
-            }
-            Err(ArgError::new(format!("{part} is outside 0 to 1"), at))
-        };
-        let point = [number(x, at)?, number(y, at + x.chars().count() + 1)?];
-        if let Some(last) = points.last()
-            && last[0] >= point[0]
-        {
-            return Err(ArgError::new(format!("{x} does not lie right of {}", last[0]), at));
-        }
-        points.push(point);
-    }
-    if points.is_empty() {
-        return Err(ArgError::new("expected points x/y", 0));
-    }
-    Ok(points)
-}
-
 fn lutrgb(args: &Args) -> Result<Formula, ArgError> {
     table(args, Space::Rgb, ["r", "g", "b"])
 }
@@ -249,32 +82,23 @@ fn table(args: &Args, space: Space, names: [&'static str; 3]) -> Result<Formula,
     if component(args, "a")?.is_some() {
         return Err(args.error("a", "a must be val: alpha is left as it is"));
     }
-    let [a, b, c] = names;
-    let expressions = [component(args, a)?, component(args, b)?, component(args, c)?];
+    let mut components = Vec::with_capacity(3);
+    for (i, name) in names.into_iter().enumerate() {
+        let zero = if space == Space::Ycbcr && i > 0 { Zero::Middle } else { Zero::Black };
+        components.push((name, component(args, name)?, zero));
+    }
     Ok(Formula::per_frame(move |context| {
-        let mut curves = [Curve::IDENTITY; 3].map(|c| c);
-        for (i, curve) in curves.iter_mut().enumerate() {
-            if let Some(expression) = &expressions[i] {
-                let chroma = space == Space::Ycbcr && i > 0;
-                *curve =
-                    tabulated(expression, context, if chroma { Zero::Middle } else { Zero::Black })
-                        .map_err(|e| e.within(names[i]))?;
-            }
-        }
-        // Equal text gives equal curves; sharing one lets the planner see it.
-        for i in 1..3 {
-            if let (Some(first), Some(this)) = (&expressions[0], &expressions[i])
-                && first.text() == this.text()
-                && (space == Space::Rgb)
-            {
-                curves[i] = curves[0].clone();
-            }
-        }
-        if space == Space::Ycbcr
-            && let (Some(u), Some(v)) = (&expressions[1], &expressions[2])
-            && u.text() == v.text()
-        {
-            curves[2] = curves[1].clone();
+        let mut curves: [Curve; 3] = [Curve::IDENTITY, Curve::IDENTITY, Curve::IDENTITY];
+        for (i, (name, expression, zero)) in components.iter().enumerate() {
+            let Some(expression) = expression else { continue };
+            // The same text over the same codes is one curve, shared for the planner to see.
+            let twin = components[..i].iter().position(|(_, other, z)| {
+                z == zero && other.as_ref().is_some_and(|o| o.text() == expression.text())
+            });
+            curves[i] = match twin {
+                Some(twin) => curves[twin].clone(),
+                None => tabulated(expression, context, *zero).map_err(|e| e.within(name))?,
+            };
         }
         Ok(vec![Op::Point(Point { space, map: Map::Curves(curves) })])
     }))
@@ -286,7 +110,7 @@ fn component(args: &Args, name: &str) -> Result<Option<Expr>, ArgError> {
 }
 
 /// Which code the real 0 has.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Zero {
     Black,
     Middle,
@@ -295,27 +119,20 @@ enum Zero {
 /// The expression as a function of reals: to codes of 0 to maxval, through the expression,
 /// and back. Tried over the codes first, so that it has a value everywhere.
 fn tabulated(expression: &Expr, context: &Context<'_>, zero: Zero) -> Result<Curve> {
-    let depth = context.layout.depth();
     let size = context.layout.size();
-    let max = depth.max();
+    let max = context.layout.depth().max();
     let middle = match zero {
         Zero::Black => 0.0,
-        // 2^(n-1); a float's middle is 0.5.
-        Zero::Middle => {
-            if max > 1.0 {
-                (max + 1.0) / 2.0
-            } else {
-                0.5
-            }
-        }
+        Zero::Middle if max > 1.0 => (max + 1.0) / 2.0,
+        // A float's chroma lies about the middle of 0 to 1.
+        Zero::Middle => 0.5,
     };
+    let [w, h] = [size.width, size.height].map(f64::from);
     let code = {
         let expression = expression.clone();
         move |val: f64| {
             let level = val / max;
-            let variables =
-                [val, max, 0.0, max - val, val, f64::from(size.width), f64::from(size.height)];
-            expression.eval(&variables, &|function, x| match function {
+            expression.eval(&[val, max, 0.0, max - val, val, w, h], &|function, x| match function {
                 0 => libm::pow(level, x) * max,
                 1 if level < 0.018 => 4.5 * level * max,
                 1 => (1.099 * libm::pow(level, 1.0 / x) - 0.099) * max,
@@ -331,12 +148,15 @@ fn tabulated(expression: &Expr, context: &Context<'_>, zero: Zero) -> Result<Cur
             return Err(Error::usage(format!("{text} has no value where val is {val}")));
         }
     }
+    // Not a number between the codes that were tried, or infinite: stay within bounds.
+    let real = move |out: f64| (out.clamp(-LIMIT, LIMIT) - middle) / max;
+    if !expression.mentions(VAL, GAMMAVAL) {
+        return Ok(Curve::affine(0.0, real(code(0.0))));
+    }
     Ok(Curve::function(move |v| {
         let val = (v * max + middle).clamp(0.0, max);
         let out = code(val);
-        // Between the codes that were tried there may still be a hole: leave the value there.
-        let out = if out.is_nan() { val } else { out.clamp(-1e9, 1e9) };
-        (out - middle) / max
+        real(if out.is_nan() { val } else { out })
     }))
 }
 
@@ -345,13 +165,20 @@ mod tests {
     use super::*;
     use crate::filter::testing::{at, compile, identity, refusal, rgb};
 
+    /// The curves that a chain of one table compiles to.
+    fn curves(chain: &str) -> [Curve; 3] {
+        let mut ops = compile(chain, rgb(1, 1));
+        match ops.pop() {
+            Some(Op::Point(Point { map: Map::Curves(c), .. })) => c,
+            other => panic!("{chain}: {other:?}"),
+        }
+    }
+
     #[test]
     fn defaults_change_nothing() {
-        for chain in ["curves", "curves=preset=none", "lutrgb", "lutyuv", "lutyuv=y=val"] {
+        for chain in ["lutrgb", "lutyuv", "lutyuv=y=val", "lutrgb=r=clipval:g=val+0"] {
             identity(chain);
         }
-        identity("curves=all='0/0 1/1'");
-        identity("lutrgb=r=clipval:g=val+0");
         identity("lutrgb=negval:negval:negval,lutrgb=negval:negval:negval");
     }
 
@@ -359,14 +186,11 @@ mod tests {
     fn formulas_at_known_points() {
         let c = |code: f64| code / 255.0;
         for (chain, v, want) in [
-            ("curves=preset=negative", [0.2, 0.5, 2.0], [0.8, 0.5, 0.0]),
-            ("curves=master='0/0 0.5/0.4 1/1'", [0.5, 0.0, 1.0], [0.4, 0.0, 1.0]),
-            ("curves=preset=darker", [0.5, 0.0, 1.0], [0.4, 0.0, 1.0]),
-            ("curves=r='0/0 1/0.5':m='0/1 1/0'", [1.0, 1.0, 0.25], [0.5, 0.0, 0.75]),
-            ("curves=all='0/1 1/0':g='0/0 1/1'", [0.25; 3], [0.75, 0.25, 0.75]),
             ("lutrgb=r=negval:g=maxval/2:b='gammaval(2)'", [0.2, 0.9, 0.5], [0.8, 0.5, 0.25]),
             ("lutrgb=r='if(gt(val,100),maxval,minval)'", [c(101.0), 0.0, 0.0], [1.0, 0.0, 0.0]),
             ("lutrgb=r=w:g=h+1:b='clip(val+200)'", [0.0, 0.0, 0.9], [c(8.0), c(9.0), 1.0]),
+            ("lutrgb=r=val/2", [3.0, 3.0, -3.0], [0.5, 3.0, -3.0]),
+            ("lutrgb=g=1/0", [0.5; 3], [0.5, 1e9 / 255.0, 0.5]),
             ("lutyuv=u=128:v=128", [1.0, 0.0, 0.0], [0.299; 3]),
             ("lutyuv=y=negval", [0.25; 3], [0.75; 3]),
         ] {
@@ -375,21 +199,16 @@ mod tests {
     }
 
     #[test]
-    fn every_preset_parses_and_has_a_word() {
-        let words: Vec<_> = PRESET_WORDS.iter().map(|w| w[0]).collect();
-        assert_eq!(words, PRESETS.iter().map(|p| p.name).collect::<Vec<_>>());
-        for name in words {
-            compile(&format!("curves=preset={name}"), rgb(1, 1));
-        }
-    }
-
-    #[test]
-    fn equal_curves_are_shared() {
-        for chain in ["curves=preset=darker", "lutrgb=r=val/2:g=val/2:b=val/2"] {
-            let ops = compile(chain, rgb(1, 1));
-            let Op::Point(Point { map: Map::Curves(c), .. }) = &ops[0] else { panic!("{ops:?}") };
-            assert!(c[0].same(&c[1]) && c[1].same(&c[2]), "{chain}");
-        }
+    fn the_planner_sees_constants_and_twins() {
+        let c = curves("lutyuv=y=val/2:u=128:v=maxval/2+0.5");
+        assert!(matches!(c[0], Curve::Function(_)));
+        assert!(matches!(c[1], Curve::Affine { a: 0.0, b: 0.0 }), "{c:?}");
+        assert!(matches!(c[2], Curve::Affine { a: 0.0, b: 0.0 }), "{c:?}");
+        let c = curves("lutrgb=r=val/2:g=val/2:b=val/3");
+        assert!(c[0].same(&c[1]) && !c[1].same(&c[2]));
+        // Luma and chroma have different codes for 0.
+        let c = curves("lutyuv=y=val/2:u=val/2:v=val/2");
+        assert!(!c[0].same(&c[1]) && c[1].same(&c[2]));
     }
 
     #[test]

@@ -3,10 +3,13 @@
 pub mod algebra;
 mod area;
 pub mod args;
+mod blur;
 pub mod catalogue;
 mod color;
 mod color_name;
+mod curves;
 pub mod expr;
+mod functions;
 mod geometry;
 mod icc;
 mod lut;
@@ -19,6 +22,7 @@ pub mod syntax;
 mod testing;
 mod tone;
 mod transfer;
+mod turn;
 
 pub use algebra::{
     Affine3, Area, AreaKind, Channels, Context, Curve, Dihedral, Filter, Geometry, Kernel, Map, Op,

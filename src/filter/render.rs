@@ -144,6 +144,7 @@ const fn kind(param: &Param) -> &'static str {
         Kind::Number { .. } => "number",
         Kind::Fraction { .. } => "number or percentage",
         Kind::Integer { .. } => "whole number",
+        Kind::Angle => "degrees",
         Kind::Expression(_) => "expression",
         Kind::Size(_) => "expression or geometry",
         Kind::Choice(_) => "choice",

@@ -246,6 +246,8 @@ mod tests {
             ("pad=color=rot:w=ö", 16, "\"ö\" is not known here"),
             ("linear=1:20", 9, "20/255"),
             ("rotate=PI/2", 7, "degrees"),
+            ("rotate=45:ow=rotw(45*PI/180)", 21, "degrees"),
+            ("hue=h=2*PI", 8, "degrees"),
             ("colorchannelmixer=aa=0.5", 21, "alpha"),
             ("posterize", 0, "needs levels"),
             ("fps=25", 0, "use --r"),
@@ -287,6 +289,7 @@ mod tests {
                 let low = low.max(-1.0);
                 (low..=high.min(low + 2.5)).prop_map(|v| v.to_string()).boxed()
             }
+            Kind::Angle => (-400i32..400).prop_map(|v| v.to_string()).boxed(),
             Kind::Integer { low, high } => {
                 (low..=high.min(low + 9)).prop_map(|v| v.to_string()).boxed()
             }

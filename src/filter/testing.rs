@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::algebra::{Context, Filter, Map, Op, Point, Space};
+use super::algebra::{Area, Context, Filter, Map, Op, Point, Space};
 use super::syntax;
 use crate::frame::{Depth, Layout, Matrix, Model, Size};
 
@@ -82,4 +82,13 @@ fn from_ycbcr([y, cb, cr]: [f64; 3]) -> [f64; 3] {
     let (kr, kb) = Matrix::Bt601.weights();
     let (r, b) = (y + 2.0 * (1.0 - kr) * cr, y + 2.0 * (1.0 - kb) * cb);
     [r, (y - kr * r - kb * b) / (1.0 - kr - kb), b]
+}
+
+/// The one area operation that a chain compiles to on a frame of 40x20.
+pub(super) fn area(chain: &str) -> Area {
+    let mut ops = compile(chain, rgb(40, 20));
+    match (ops.pop(), ops.len()) {
+        (Some(Op::Area(area)), 0) => area,
+        other => panic!("{chain}: {other:?}"),
+    }
 }
