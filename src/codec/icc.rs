@@ -69,14 +69,17 @@ impl CmykToSrgb {
             prefer_fixed_point: false,
             ..TransformOptions::default()
         };
-        let colorimetric = intent(RenderingIntent::RelativeColorimetric);
-        let transform = source
-            .create_transform_16bit(Layout::Rgba, &srgb, Layout::Rgb, colorimetric)
+        let perceptual = intent(RenderingIntent::Perceptual);
+        let forward =
+            |options| source.create_transform_16bit(Layout::Rgba, &srgb, Layout::Rgb, options);
+        // By ICC.1 the perceptual table stands in for one that a profile lacks.
+        let transform = forward(intent(RenderingIntent::RelativeColorimetric))
+            .or_else(|_| forward(perceptual))
             .map_err(failed)?;
         // The darkest printable colour is what the profile makes of black, perceptually; it has
-        // less ink than 400 %. Without that table, full black ink stands for it.
-        let mut black = [0, 0, 0, u16::MAX];
-        let perceptual = intent(RenderingIntent::Perceptual);
+        // less ink than 400 %. Without that table, all inks at once stand for it: no colour is
+        // darker, so that nothing is clipped.
+        let mut black = [u16::MAX; 4];
         if let Ok(back) =
             srgb.create_transform_16bit(Layout::Rgb, &source, Layout::Rgba, perceptual)
         {

@@ -148,11 +148,12 @@ pub fn hinted(layout: &Layout, hint: DecodeHint) -> Result<Layout> {
 /// Damage of any kind: truncated data, and whatever libjpeg-turbo would only warn of.
 pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
     let segments = Segments::parse(bytes)?;
+    end_of_image(&bytes[segments.data..])?;
     let layout = hinted(&header.layout, hint)?;
     let pixels = |kind| backend::pixels(bytes, &segments, kind, layout.size(), hint.shrink, pool);
     let frame = match (layout.model(), segments.colour()) {
         (Model::Ycbcr(_), _) => backend::planes(bytes, &segments, layout, hint.shrink, pool)?,
-        (Model::Gray, _) => interleaved(layout, pixels(Pixels::Gray)?)?,
+        (Model::Gray, _) => backend::luma(bytes, &segments, layout, hint.shrink, pool)?,
         (_, Colour::Cmyk | Colour::Ycck) => {
             from_inks(&segments, layout, pixels(Pixels::Cmyk)?, pool)?
         }
@@ -252,6 +253,15 @@ pub fn decoder_bytes(bytes: &[u8]) -> Result<u64> {
     let coefficients = if kept { 2 * samples } else { 0 };
     let inks = if sof.components.len() == 4 { 4 * sof.size.pixels() } else { 0 };
     Ok(coefficients + inks + backend::scratch_bytes(samples))
+}
+
+/// An error if the file has no end: libjpeg-turbo warns of it, its port does not notice. In
+/// entropy-coded data the marker occurs only as itself.
+fn end_of_image(data: &[u8]) -> Result<()> {
+    match data.windows(2).rposition(|pair| pair == [0xff, 0xd9]) {
+        Some(_) => Ok(()),
+        None => Err(Error::input("a JPEG without an end of image: it is cut off")),
+    }
 }
 
 /// The frame's model for what the file holds.

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use turbojpeg::raw;
 
 use super::segments::{PLANAR, Segments};
-use super::{MAX_SCANS, Order, Pixels, encode_bound};
+use super::{MAX_SCANS, Order, Pixels, encode_bound, interleaved};
 use crate::error::{Error, Result};
 use crate::frame::{BufferPool, Frame, Layout, Model, Plane, Samples, Size, Subsampling};
 
@@ -67,6 +67,18 @@ pub fn planes(
         .map(|(buffer, (width, _))| Plane::new(Samples::U8(buffer), width))
         .collect();
     Frame::new(layout, planes)
+}
+
+/// Decodes a grey picture, or the luma of YCbCr without work on chroma.
+pub fn luma(
+    bytes: &[u8],
+    segments: &Segments<'_>,
+    layout: Layout,
+    shrink: u8,
+    pool: &BufferPool,
+) -> Result<Frame> {
+    let gray = pixels(bytes, segments, Pixels::Gray, layout.size(), shrink, pool)?;
+    interleaved(layout, gray)
 }
 
 /// Decodes to interleaved pixels of `size`, which is the file's divided by `shrink`, without

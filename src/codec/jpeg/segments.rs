@@ -107,6 +107,8 @@ pub struct Segments<'a> {
     /// True if the first scan holds fewer components than the frame, so that the decoder must
     /// keep coefficients.
     pub several_scans: bool,
+    /// Where the first scan's entropy-coded data begins, at most the file's length.
+    pub data: usize,
 }
 
 impl<'a> Segments<'a> {
@@ -126,7 +128,7 @@ impl<'a> Segments<'a> {
                 0x01 | 0xd0..=0xd7 => {}
                 0xd8 => return Err(Error::input("a JPEG with a second start of image")),
                 0xd9 => return Err(Error::input("a JPEG that ends before its picture")),
-                0xda => return found.finish(reader.payload()?),
+                0xda => return found.finish(reader.payload()?, reader.at),
                 marker @ (0xc0..=0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf) => {
                     if found.sof.is_some() {
                         return Err(Error::input("a JPEG with two frame headers"));
@@ -314,7 +316,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn finish(self, scan: &[u8]) -> Result<Segments<'a>> {
+    fn finish(self, scan: &[u8], data: usize) -> Result<Segments<'a>> {
         let sof = self.sof.ok_or_else(|| Error::input("a JPEG without a frame header"))?;
         let in_scan = scan.first().copied().ok_or_else(cut)?;
         Ok(Segments {
@@ -329,6 +331,7 @@ impl<'a> Found<'a> {
             icc: profile(self.icc),
             iptc: iptc(&self.resources),
             pictures: self.pictures.max(1),
+            data,
         })
     }
 }
@@ -390,4 +393,67 @@ fn resource(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     let pair = bytes.get(at..at.checked_add(2)?)?;
     Some(u16::from_be_bytes([pair[0], pair[1]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::specimen::{Part, flat};
+    use super::*;
+
+    fn file(segments: &[(u8, &[u8])]) -> Vec<u8> {
+        flat(Size::new(8, 8), &[Part { id: 1, factors: (1, 1), value: 9 }], segments)
+    }
+
+    #[test]
+    fn stray_and_fill_bytes_before_a_marker_are_skipped() {
+        let plain = file(&[]);
+        let bytes = [&plain[..2], &[0, 0xff, 0, 7, 0xff, 0xff], &plain[2..]].concat();
+        assert_eq!(Segments::parse(&bytes).unwrap().sof.size, Size::new(8, 8));
+    }
+
+    #[test]
+    fn iptc_is_found_among_resources_of_several_segments() {
+        // A resource with a name, then the start of IPTC; its rest is in the next segment.
+        let first =
+            [PHOTOSHOP, b"8BIM\x03\xed\x03abc\0\0\0\x01x\0", b"8BIM\x04\x04\0\0\0\0"].concat();
+        let second = [PHOTOSHOP, b"\0\x05hello\0"].concat();
+        let bytes = file(&[(0xed, &first), (0xed, &second)]);
+        assert_eq!(Segments::parse(&bytes).unwrap().iptc.as_deref(), Some(&b"hello"[..]));
+        let cut = file(&[(0xed, &first)]);
+        assert_eq!(Segments::parse(&cut).unwrap().iptc, None);
+    }
+
+    #[test]
+    fn further_pictures_and_extended_xmp_are_noticed() {
+        let index = b"MPF\0MM\0*\0\0\0\x08\0\x01\xb0\x01\0\x04\0\0\0\x01\0\0\0\x02\0\0\0\0";
+        let extension = [XMP_EXTENSION, &[b'0'; 40]].concat();
+        let bytes = file(&[(0xe2, index), (0xe1, &extension)]);
+        let segments = Segments::parse(&bytes).unwrap();
+        assert_eq!((segments.pictures, segments.extended_xmp, segments.xmp), (2, true, None));
+        assert_eq!(Segments::parse(&file(&[])).unwrap().pictures, 1);
+    }
+
+    #[test]
+    fn a_density_is_kept_if_it_says_something() {
+        let read = |unit, x: u8, y: u8| {
+            let jfif = [&b"JFIF\0\x01\x01"[..], &[unit, 0, x, 0, y, 0, 0]].concat();
+            Segments::parse(&file(&[(0xe0, &jfif)])).unwrap().density
+        };
+        assert_eq!(read(0, 1, 1), None);
+        assert_eq!(read(1, 0, 72), None);
+        assert_eq!(read(3, 72, 72), None);
+        let want = Density { x: 3.0, y: 4.0, unit: DensityUnit::Aspect };
+        assert_eq!(read(0, 3, 4), Some(want));
+        assert_eq!(read(2, 72, 72).map(|d| d.unit), Some(DensityUnit::Centimetre));
+    }
+
+    #[test]
+    fn every_prefix_of_a_header_is_an_error() {
+        let bytes = file(&[(0xe1, b"Exif\0\0II*\0"), (0xfe, b"a comment")]);
+        let scan = bytes.windows(2).position(|w| w == [0xff, 0xda]).unwrap();
+        for end in 0..scan + 4 {
+            assert!(Segments::parse(&bytes[..end]).is_err(), "{end}");
+        }
+        assert!(Segments::parse(&bytes).is_ok());
+    }
 }

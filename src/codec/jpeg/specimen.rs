@@ -77,9 +77,7 @@ pub fn flat(size: Size, parts: &[Part], segments: &[(u8, &[u8])]) -> Vec<u8> {
             }
         }
     }
-    while bits.len() % 8 != 0 {
-        bits += "1";
-    }
+    bits += &"1".repeat(bits.len().next_multiple_of(8) - bits.len());
     for at in (0..bits.len()).step_by(8) {
         let byte = u8::from_str_radix(&bits[at..at + 8], 2).unwrap();
         out.push(byte);
@@ -89,6 +87,33 @@ pub fn flat(size: Size, parts: &[Part], segments: &[(u8, &[u8])]) -> Vec<u8> {
     }
     out.extend([0xff, 0xd9]);
     out
+}
+
+/// A CMYK profile of two grid points per ink: lightness is what the inks leave of it, colours
+/// are ignored. As ICC.1 has it: header, one tag, a table of 8 bits to Lab.
+pub fn cmyk_profile() -> Vec<u8> {
+    let ramp: Vec<u8> = (0..=255).collect();
+    let mut table = [b"mft1\0\0\0\0\x04\x03\x02\0".to_vec(), vec![0; 36]].concat();
+    (0..4).for_each(|_| table.extend(&ramp));
+    for inks in 0..16u8 {
+        let lightness = if inks & 1 == 1 { 0 } else { 255 - 80 * inks.count_ones() as u8 };
+        table.extend([lightness, 128, 128]);
+    }
+    (0..3).for_each(|_| table.extend(&ramp));
+
+    let mut profile = vec![0; 128];
+    profile[8] = 2;
+    profile[12..24].copy_from_slice(b"prtrCMYKLab ");
+    profile[36..40].copy_from_slice(b"acsp");
+    // The illuminant, D50, in 16.16 fixed point.
+    profile[68..80].copy_from_slice(&[0, 0, 0xf6, 0xd6, 0, 1, 0, 0, 0, 0, 0xd3, 0x2d]);
+    profile.extend([0, 0, 0, 1]);
+    profile.extend(b"A2B0\0\0\0\x90");
+    profile.extend((table.len() as u32).to_be_bytes());
+    profile.extend(table);
+    let length = (profile.len() as u32).to_be_bytes();
+    profile[..4].copy_from_slice(&length);
+    profile
 }
 
 fn segment(out: &mut Vec<u8>, marker: u8, content: &[u8]) {

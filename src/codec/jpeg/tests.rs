@@ -3,7 +3,7 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::specimen::{Part, flat, frame, ycbcr};
+use super::specimen::{Part, cmyk_profile, flat, frame, ycbcr};
 use super::*;
 use crate::codec::{Density, DensityUnit};
 use crate::error::Kind;
@@ -156,11 +156,14 @@ fn a_truncated_picture_is_an_error_wherever_it_ends() {
     let before = ycbcr(Size::new(200, 150), Subsampling::S420);
     for progressive in [false, true] {
         let bytes = coded(&before, &EncodeOptions { progressive, ..EncodeOptions::default() });
-        for part in 0..50 {
-            let cut = &bytes[..bytes.len() * part / 50];
-            let error = decoded(cut, DecodeHint::FULL).unwrap_err();
-            assert_eq!(error.kind(), Kind::Input, "{part}/50: {error}");
-            assert!(decoded(cut, DecodeHint { luma_only: true, shrink: 1 }).is_err(), "{part}/50");
+        let parts = (0..50).map(|part| bytes.len() * part / 50);
+        for end in parts.chain(bytes.len() - 40..bytes.len()) {
+            let cut = &bytes[..end];
+            for luma_only in [false, true] {
+                let result = decoded(cut, DecodeHint { luma_only, shrink: 1 });
+                let error = result.map(|_| "a picture").unwrap_err();
+                assert_eq!(error.kind(), Kind::Input, "{end} of {}: {error}", bytes.len());
+            }
         }
     }
 }
@@ -235,6 +238,37 @@ fn inks_without_a_profile_are_refused_by_name() {
     let parts = [1, 2, 3, 4].map(|id| part(id, (1, 1), 30));
     let error = header(&flat(Size::new(8, 8), &parts, &[]), &LIMITS).unwrap_err();
     assert!(error.to_string().contains("CMYK"), "{error}");
+}
+
+#[test]
+fn inks_become_colours_through_their_profile() {
+    let profile = [&b"ICC_PROFILE\0\x01\x01"[..], &cmyk_profile()].concat();
+    let adobe = |transform| [&b"Adobe\0\x64\0\0\0\0"[..], &[transform]].concat();
+    let (as_is, with_luma) = (adobe(0), adobe(2));
+    // Adobe's are inverted; its YCCK is the YCbCr of the complement.
+    let cases: [(&[u8], [u8; 4], u8); 7] = [
+        (b"", [0, 0, 0, 0], 255),
+        (b"", [0, 0, 0, 255], 0),
+        (&as_is, [255; 4], 255),
+        (&as_is, [255, 255, 255, 0], 0),
+        (&with_luma, [0, 128, 128, 255], 255),
+        (&with_luma, [0, 128, 128, 0], 0),
+        (b"", [0, 0, 0, 128], 119),
+    ];
+    for (adobe, values, want) in cases {
+        let parts = [0, 1, 2, 3].map(|i| part(i + 1, (1, 1), values[usize::from(i)]));
+        let mut segments = vec![(0xe2, &profile[..])];
+        segments.extend((!adobe.is_empty()).then_some((0xee, adobe)));
+        let bytes = flat(Size::new(17, 9), &parts, &segments);
+        let head = header(&bytes, &LIMITS).unwrap();
+        assert_eq!((&head.icc, &head.losses[..]), (&None, &[Loss::ColorModel][..]));
+        for shrink in [1, 2] {
+            let frame = decoded(&bytes, DecodeHint { luma_only: true, shrink }).unwrap();
+            let row = frame.row::<u8>(0, frame.layout().size().height as usize - 1).unwrap();
+            let even = row.iter().all(|v| v.abs_diff(want) <= 2);
+            assert!(even, "{values:?} became {:?}, not {want}", &row[..3]);
+        }
+    }
 }
 
 #[test]
