@@ -379,6 +379,22 @@ fn fit_names_what_encode_takes() {
     assert_eq!(fit(&fitted, &EncodeOptions::default()).unwrap(), fitted);
 }
 
+#[test]
+fn decoding_is_charged_for_what_it_keeps_beside_the_frame() {
+    let size = Size::new(33, 17);
+    let frame = ycbcr(size, Subsampling::S420);
+    let bytes = |progressive| {
+        let options = EncodeOptions { progressive, ..EncodeOptions::default() };
+        decoder_bytes(&coded(&frame, &options)).unwrap()
+    };
+    // 3x2 macroblocks of six blocks of 64 coefficients, two bytes each.
+    assert_eq!(bytes(true) - bytes(false), 6 * 6 * 64 * 2);
+    let inks = [1, 2, 3, 4].map(|id| part(id, (1, 1), 30));
+    assert!(decoder_bytes(&flat(size, &inks, &[])).unwrap() >= 4 * size.pixels());
+    assert!(encode_bound(frame.layout()) >= coded(&frame, &EncodeOptions::default()).len() as u64);
+    assert_eq!(encode_bound(frame.layout()), 48 * 32 * 3 + 2048);
+}
+
 /// Four sizes of each subsampling in [`PLANAR`], then of grey.
 const RECORDED: [[u64; 3]; 28] = [
     [0x477d_418e_9c78_e82b, 0xb5ee_e30d_ea4d_28fb, 0x91f5_27cb_66cc_2efd],
