@@ -5,23 +5,40 @@
 //! for integers; floats are as they are. A row of a plane is `width * components` values.
 
 pub mod alpha;
+pub mod blur;
+pub mod chroma;
+pub mod convolve;
 pub mod dispatch;
 pub mod load;
 pub mod lookup;
 pub mod planar;
 pub mod point;
+pub mod resample;
+mod ring;
+pub mod rotate;
+pub mod taps;
 #[cfg(test)]
 mod testing;
+pub mod turn;
 pub mod view;
+pub mod weights;
 pub mod window;
 
 pub use alpha::{AddAlpha, DropAlpha, Flatten, Premultiply, Unpremultiply};
+pub use blur::BlurRows;
+pub use chroma::{Grid, Lift, Lower};
+pub use convolve::{ConvolveRows, GradientRows};
 pub use dispatch::Isa;
 pub use load::{ClampRows, Load, fill, store};
 pub use lookup::{Lookup, Precision};
 pub use planar::{Expand, Luma, MatrixTo1, PlanarPoint, TakePlane};
 pub use point::{PointRows, Step};
+pub use resample::ResampleRows;
+pub use rotate::RotateRows;
+pub use taps::Taps;
+pub use turn::TurnRows;
 pub use view::{Codes, PlaneMut, RowMut, Slab, View, Wide};
+pub use weights::{AxisMap, AxisWeights};
 pub use window::{Placement, WindowRows};
 
 /// Produces the rows of one or three planes.

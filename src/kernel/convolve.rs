@@ -1,0 +1,239 @@
+//! Convolution with any small kernel, and the length of the Sobel gradient.
+
+use super::dispatch::{Isa, per_isa};
+use super::ring::{Ring, around, keep, padded, replicated, shifted, weighted_sum};
+use super::{BoxRows, Components, Rows};
+use crate::frame::PlaneShape;
+
+/// The rows around one, padded at both ends, for each plane that an operation changes.
+struct Surroundings<'a> {
+    up: BoxRows<'a>,
+    planes: Vec<Option<(PlaneShape, Ring<Vec<f32>>)>>,
+    /// Pixels on each side, along rows and along columns.
+    radius: (usize, usize),
+}
+
+impl<'a> Surroundings<'a> {
+    fn new(
+        up: BoxRows<'a>,
+        shapes: &[PlaneShape],
+        enabled: &[bool],
+        radius: (usize, usize),
+    ) -> Self {
+        let planes = shapes.iter().zip(enabled);
+        let planes = planes.map(|(s, on)| on.then(|| (*s, Ring::new()))).collect();
+        Self { up, planes, radius }
+    }
+
+    fn begin(&mut self, first: &[usize]) {
+        let halo = |p: &Option<_>| p.as_ref().map_or(0, |_| self.radius.1);
+        let first: Vec<usize> =
+            first.iter().zip(&self.planes).map(|(y, p)| y.saturating_sub(halo(p))).collect();
+        self.up.begin(&first);
+    }
+
+    /// Hands `work` the shape and the padded rows around row `y`, edges replicated; a plane that
+    /// is not enabled passes.
+    fn visit(
+        &mut self,
+        plane: usize,
+        y: usize,
+        out: &mut [f32],
+        work: impl FnOnce(PlaneShape, &[&[f32]], &mut [f32]),
+    ) {
+        let (rx, ry) = self.radius;
+        let Some((shape, ring)) = &mut self.planes[plane] else {
+            return self.up.row(plane, y, out);
+        };
+        let (first, last) = around(y, ry, shape.height);
+        let up = &mut *self.up;
+        ring.need(first, last, |y, row| padded(up, plane, y, *shape, rx, row));
+        let rows: Vec<&[f32]> =
+            replicated(y, ry, shape.height).map(|y| ring.row(y).as_slice()).collect();
+        work(*shape, &rows, out);
+    }
+}
+
+/// `sum(weights * v) + bias` over a window, not mirrored. Edges replicate.
+pub struct ConvolveRows<'a> {
+    rows: Surroundings<'a>,
+    /// Offset in the window (column, row) and factor, row by row, without those that are 0.
+    weights: Vec<(usize, usize, f32)>,
+    bias: f32,
+    mask: Components,
+    isa: Isa,
+}
+
+impl<'a> ConvolveRows<'a> {
+    /// `weights` are `width` times their number of rows, both odd, from the top left; `enabled`
+    /// says which planes change.
+    pub fn new(
+        up: BoxRows<'a>,
+        shapes: &[PlaneShape],
+        enabled: &[bool],
+        mask: Components,
+        (width, weights): (usize, &[f64]),
+        bias: f64,
+    ) -> Self {
+        let height = weights.len() / width;
+        assert!(width % 2 == 1 && height % 2 == 1 && weights.len() == width * height, "odd sides");
+        let weights = weights.iter().enumerate().filter(|(_, w)| **w != 0.0);
+        Self {
+            rows: Surroundings::new(up, shapes, enabled, (width / 2, height / 2)),
+            weights: weights.map(|(i, &w)| (i % width, i / width, w as f32)).collect(),
+            bias: bias as f32,
+            mask,
+            isa: Isa::best(),
+        }
+    }
+
+    /// The same on a given instruction set.
+    #[must_use]
+    pub fn on(mut self, isa: Isa) -> Self {
+        self.isa = isa;
+        self
+    }
+}
+
+impl Rows for ConvolveRows<'_> {
+    fn begin(&mut self, first: &[usize]) {
+        self.rows.begin(first);
+    }
+
+    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
+        let (rx, ry) = self.rows.radius;
+        let Self { rows, weights, bias, mask, isa } = self;
+        rows.visit(plane, y, out, |shape, rows, out| {
+            let n = shape.components;
+            let part = |&(x, y, _): &(usize, usize, f32)| &rows[y][x * n..x * n + shape.row()];
+            let parts: Vec<&[f32]> = weights.iter().map(part).collect();
+            let factors: Vec<f32> = weights.iter().map(|w| w.2).collect();
+            weighted_sum(*isa, &parts, &factors, *bias, out);
+            keep(*mask, n, &rows[ry][rx * n..rx * n + shape.row()], out);
+        });
+    }
+}
+
+/// `scale * sqrt(gx^2 + gy^2) + bias` of the Sobel operators. Edges replicate.
+pub struct GradientRows<'a> {
+    rows: Surroundings<'a>,
+    scale: f32,
+    bias: f32,
+    mask: Components,
+    isa: Isa,
+}
+
+impl<'a> GradientRows<'a> {
+    /// `enabled` says which planes change.
+    pub fn new(
+        up: BoxRows<'a>,
+        shapes: &[PlaneShape],
+        enabled: &[bool],
+        mask: Components,
+        scale: f64,
+        bias: f64,
+    ) -> Self {
+        let rows = Surroundings::new(up, shapes, enabled, (1, 1));
+        Self { rows, scale: scale as f32, bias: bias as f32, mask, isa: Isa::best() }
+    }
+
+    /// The same on a given instruction set.
+    #[must_use]
+    pub fn on(mut self, isa: Isa) -> Self {
+        self.isa = isa;
+        self
+    }
+}
+
+impl Rows for GradientRows<'_> {
+    fn begin(&mut self, first: &[usize]) {
+        self.rows.begin(first);
+    }
+
+    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
+        let Self { rows, scale, bias, mask, isa } = self;
+        rows.visit(plane, y, out, |shape, rows, out| {
+            let n = shape.components;
+            let mut parts = [[&[][..]; 3]; 3];
+            for (parts, row) in parts.iter_mut().zip(rows) {
+                for (part, row) in parts.iter_mut().zip(shifted(row, 3, n, shape.row())) {
+                    *part = row;
+                }
+            }
+            gradient(*isa, &parts, *scale, *bias, out);
+            keep(*mask, n, parts[1][1], out);
+        });
+    }
+}
+
+per_isa! {
+    fn gradient(rows: &[[&[f32]; 3]; 3], scale: f32, bias: f32, out: &mut [f32]) {
+        let n = out.len();
+        let [a, b, c] = rows.map(|row| row.map(|part| &part[..n]));
+        for (i, o) in out.iter_mut().enumerate() {
+            let gx = (a[2][i] - a[0][i]) + 2.0 * (b[2][i] - b[0][i]) + (c[2][i] - c[0][i]);
+            let gy = (c[0][i] - a[0][i]) + 2.0 * (c[1][i] - a[1][i]) + (c[2][i] - a[2][i]);
+            *o = scale * (gx * gx + gy * gy).sqrt() + bias;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::testing::{Picture, check, close, formula, planar, shape};
+
+    #[test]
+    fn a_convolution_is_its_sum() {
+        for (width, height, s) in
+            [(3, 3, shape(70, 19, 3)), (5, 1, shape(3, 9, 4)), (1, 7, shape(66, 4, 1))]
+        {
+            let p = Picture::noise(&[s]);
+            let mut weights: Vec<f64> =
+                (0..width * height).map(|i| (i as f64 * 0.37).sin() / 4.0).collect();
+            weights[0] = 0.0;
+            for mask in [Components::ALL, Components::FIRST] {
+                let got = check(&[s], &|isa| {
+                    let kernel = (width, weights.as_slice());
+                    let node = ConvolveRows::new(p.rows(), &[s], &[true], mask, kernel, 0.25);
+                    Box::new(node.on(isa))
+                });
+                let want = formula(s, |x, y, c| {
+                    if !mask.has(c) {
+                        return p.at(0, x, y, c);
+                    }
+                    let (rx, ry) = ((width / 2) as isize, (height / 2) as isize);
+                    let term = |(i, w): (usize, &f64)| {
+                        let (dx, dy) = ((i % width) as isize - rx, (i / width) as isize - ry);
+                        w * p.at(0, x + dx, y + dy, c)
+                    };
+                    0.25 + weights.iter().enumerate().map(term).sum::<f64>()
+                });
+                close(&got[0], &want, 2e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn the_gradient_is_sobels_and_only_where_it_is_asked_for() {
+        let p = Picture::noise(&planar(69, 22, 1, 0));
+        let enabled = [true, false, true];
+        let got = check(&p.shapes, &|isa| {
+            let all = Components::ALL;
+            Box::new(GradientRows::new(p.rows(), &p.shapes, &enabled, all, 0.5, 0.1).on(isa))
+        });
+        assert_eq!(got[1], p.planes[1]);
+        for plane in [0, 2] {
+            let want = formula(p.shapes[plane], |x, y, _| {
+                let at = |dx, dy| p.at(plane, x + dx, y + dy, 0);
+                let (mut gx, mut gy) = (0.0, 0.0);
+                for (k, w) in [(-1, 1.0), (0, 2.0), (1, 1.0)] {
+                    gx += w * (at(1, k) - at(-1, k));
+                    gy += w * (at(k, 1) - at(k, -1));
+                }
+                0.5 * (gx * gx + gy * gy).sqrt() + 0.1
+            });
+            close(&got[plane], &want, 2e-6);
+        }
+    }
+}

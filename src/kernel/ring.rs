@@ -1,0 +1,171 @@
+//! What area operations share: the rows around the one being made, and weighted sums of rows.
+
+use std::collections::VecDeque;
+
+use super::Rows;
+use super::dispatch::per_isa;
+use crate::frame::PlaneShape;
+
+/// Consecutive rows of one plane, in whatever form a node keeps them.
+pub(in crate::kernel) struct Ring<R> {
+    rows: VecDeque<R>,
+    /// The number of the first.
+    start: usize,
+    spare: Vec<R>,
+}
+
+impl<R: Default> Ring<R> {
+    pub fn new() -> Self {
+        Self { rows: VecDeque::new(), start: 0, spare: Vec::new() }
+    }
+
+    /// Drops the rows before `first` and makes those up to and with `last` that are missing, in
+    /// order. `make` gets the row's number and a used row to overwrite.
+    pub fn need(&mut self, first: usize, last: usize, mut make: impl FnMut(usize, &mut R)) {
+        while self.start < first {
+            match self.rows.pop_front() {
+                Some(row) => {
+                    self.spare.push(row);
+                    self.start += 1;
+                }
+                None => self.start = first,
+            }
+        }
+        for y in self.start + self.rows.len()..=last {
+            let mut row = self.spare.pop().unwrap_or_default();
+            make(y, &mut row);
+            self.rows.push_back(row);
+        }
+    }
+
+    /// A row that is there.
+    pub fn row(&self, y: usize) -> &R {
+        &self.rows[y - self.start]
+    }
+}
+
+/// The rows from `y - radius` to `y + radius`, inside a plane of `height` rows.
+pub(in crate::kernel) fn around(y: usize, radius: usize, height: usize) -> (usize, usize) {
+    (y.saturating_sub(radius), (y + radius).min(height - 1))
+}
+
+/// The same with replicated edges, one by one.
+pub(in crate::kernel) fn replicated(
+    y: usize,
+    radius: usize,
+    height: usize,
+) -> impl Iterator<Item = usize> {
+    (0..=2 * radius).map(move |k| (y + k).saturating_sub(radius).min(height - 1))
+}
+
+/// Fetches a row with `radius` pixels replicated at both ends.
+pub(in crate::kernel) fn padded(
+    up: &mut dyn Rows,
+    plane: usize,
+    y: usize,
+    shape: PlaneShape,
+    radius: usize,
+    out: &mut Vec<f32>,
+) {
+    let (n, pad) = (shape.components, radius * shape.components);
+    out.resize(shape.row() + 2 * pad, 0.0);
+    let (before, rest) = out.split_at_mut(pad);
+    let (inside, after) = rest.split_at_mut(shape.row());
+    up.row(plane, y, inside);
+    let (first, last) = (&inside[..n], &inside[inside.len() - n..]);
+    before.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(first));
+    after.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(last));
+}
+
+/// The `count` rows that begin `step` samples after one another in `row`, each `len` long: what
+/// makes a sum along a row a sum of rows.
+pub(in crate::kernel) fn shifted(
+    row: &[f32],
+    count: usize,
+    step: usize,
+    len: usize,
+) -> impl Iterator<Item = &[f32]> {
+    (0..count).map(move |k| &row[k * step..k * step + len])
+}
+
+/// Samples that are summed side by side: four AVX-512 or eight AVX2 registers, which hides the
+/// latency of an addition.
+const WIDE: usize = 64;
+
+per_isa! {
+    /// `half[0] * middle + sum of half[k] * (row before + row after)`, from the middle outwards.
+    /// `rows` are `2 * half.len() - 1`, each as long as `out`.
+    pub(in crate::kernel) fn symmetric_sum(rows: &[&[f32]], half: &[f32], out: &mut [f32]) {
+        let (before, rest) = rows.split_at(half.len() - 1);
+        let (middle, after) = (rest[0], &rest[1..]);
+        let (weight, weights) = (half[0], &half[1..]);
+        let mut chunks = out.chunks_exact_mut(WIDE);
+        let mut at = 0;
+        for out in &mut chunks {
+            let mut sum = [0.0f32; WIDE];
+            for (s, v) in sum.iter_mut().zip(&middle[at..at + WIDE]) {
+                *s = v * weight;
+            }
+            for ((a, b), &w) in before.iter().rev().zip(after).zip(weights) {
+                let (a, b) = (&a[at..at + WIDE], &b[at..at + WIDE]);
+                for ((s, a), b) in sum.iter_mut().zip(a).zip(b) {
+                    *s += (a + b) * w;
+                }
+            }
+            out.copy_from_slice(&sum);
+            at += WIDE;
+        }
+        for out in chunks.into_remainder() {
+            let mut sum = middle[at] * weight;
+            for ((a, b), &w) in before.iter().rev().zip(after).zip(weights) {
+                sum += (a[at] + b[at]) * w;
+            }
+            *out = sum;
+            at += 1;
+        }
+    }
+
+    /// `sum of weights[k] * rows[k] + bias`, in order, the bias last. Rows are as long as `out`.
+    pub(in crate::kernel) fn weighted_sum(
+        rows: &[&[f32]], weights: &[f32], bias: f32, out: &mut [f32],
+    ) {
+        let mut chunks = out.chunks_exact_mut(WIDE);
+        let mut at = 0;
+        for out in &mut chunks {
+            let mut sum = [0.0f32; WIDE];
+            for (row, &w) in rows.iter().zip(weights) {
+                for (s, v) in sum.iter_mut().zip(&row[at..at + WIDE]) {
+                    *s += v * w;
+                }
+            }
+            for (o, s) in out.iter_mut().zip(sum) {
+                *o = s + bias;
+            }
+            at += WIDE;
+        }
+        for out in chunks.into_remainder() {
+            let mut sum = 0.0;
+            for (row, &w) in rows.iter().zip(weights) {
+                sum += row[at] * w;
+            }
+            *out = sum + bias;
+            at += 1;
+        }
+    }
+}
+
+/// Puts the components that an operation leaves alone back from `original`, a row without
+/// padding.
+pub(in crate::kernel) fn keep(
+    mask: super::Components,
+    components: usize,
+    original: &[f32],
+    out: &mut [f32],
+) {
+    for c in (0..components).filter(|&c| !mask.has(c)) {
+        let original = original[c..].iter().step_by(components);
+        for (o, v) in out[c..].iter_mut().step_by(components).zip(original) {
+            *o = *v;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! The weights of separable averages.
+
+use crate::filter::Window;
+
+/// An odd number of weights around a pixel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taps {
+    /// From the pixel itself outwards; the other side mirrors them.
+    half: Vec<f32>,
+    /// Set for boxes: a running sum replaces the weights.
+    boxed: Option<BoxWindow>,
+}
+
+/// A box of `2 * inner + 1` whole pixels and a fraction of one more at both ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::kernel) struct BoxWindow {
+    /// Whole pixels on each side of the middle.
+    pub inner: usize,
+    /// The weight of one pixel.
+    pub whole: f32,
+    /// The weight of the pixels beyond, 0 if there are none.
+    pub end: f32,
+}
+
+/// Gaussians end where less than this is left beyond them, so that a full-scale step in what is
+/// cut off moves a result by less than a quarter of the tolerance of 8 bits.
+const REST: f64 = 1.0 / 16_384.0;
+
+impl Taps {
+    /// The weights `half[0]` at the pixel and `half[k]` at distance `k` on both sides.
+    pub fn symmetric(half: Vec<f32>) -> Self {
+        assert!(!half.is_empty(), "a kernel has a middle");
+        Self { half, boxed: None }
+    }
+
+    /// Weights from the middle outwards.
+    pub fn half(&self) -> &[f32] {
+        &self.half
+    }
+
+    /// Pixels that it reaches on each side.
+    pub fn radius(&self) -> usize {
+        self.half.len() - 1
+    }
+
+    /// True if it changes nothing.
+    pub fn is_point(&self) -> bool {
+        self.half.len() == 1 && self.half[0] == 1.0
+    }
+
+    pub(in crate::kernel) fn boxed(&self) -> Option<BoxWindow> {
+        self.boxed
+    }
+}
+
+/// The weights of `window` on a plane with chroma shift `shift` along this axis: lengths (a
+/// binomial's radius) are divided by `2^shift`, a box to no less than one pixel. Normalised in
+/// `f64`.
+pub fn of(window: Window, shift: u8) -> Taps {
+    let scale = f64::from(1u8 << shift);
+    match window {
+        Window::Point => Taps::symmetric(vec![1.0]),
+        Window::Gaussian { sigma } => gaussian(sigma / scale),
+        Window::Box { width } => boxed((width / scale).max(1.0)),
+        // Half up: a radius of 2 is 1 at shift 1.
+        Window::Binomial { taps } => binomial(((taps / 2) as f64 / scale + 0.5) as usize),
+    }
+}
+
+fn gaussian(sigma: f64) -> Taps {
+    let at = |k: usize| libm::exp(-0.5 * (k as f64 / sigma) * (k as f64 / sigma));
+    // Nine standard deviations hold all that an f64 can tell.
+    let far = (9.0 * sigma).ceil() as usize + 1;
+    let all: Vec<f64> = (0..=far).map(at).collect();
+    let total: f64 = all[0] + 2.0 * all[1..].iter().rev().sum::<f64>();
+    let mut rest = 0.0;
+    let mut keep = all.len();
+    while keep > 1 && rest + 2.0 * all[keep - 1] < REST * total {
+        rest += 2.0 * all[keep - 1];
+        keep -= 1;
+    }
+    normalised(all[..keep].to_vec())
+}
+
+fn boxed(width: f64) -> Taps {
+    let inner = ((width - 1.0) / 2.0).floor() as usize;
+    let end = (width - (2 * inner + 1) as f64) / 2.0;
+    let mut half = vec![1.0; inner + 1];
+    if end > 0.0 {
+        half.push(end);
+    }
+    let window = BoxWindow { inner, whole: (1.0 / width) as f32, end: (end / width) as f32 };
+    Taps { boxed: Some(window), ..normalised(half) }
+}
+
+fn binomial(radius: usize) -> Taps {
+    let mut half = vec![1.0];
+    for k in 1..=radius {
+        half.push(half[k - 1] * (radius + 1 - k) as f64 / (radius + k) as f64);
+    }
+    normalised(half)
+}
+
+fn normalised(half: Vec<f64>) -> Taps {
+    let sum = half[0] + 2.0 * half[1..].iter().sum::<f64>();
+    Taps::symmetric(half.into_iter().map(|w| (w / sum) as f32).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sum(taps: &Taps) -> f64 {
+        let half = taps.half();
+        f64::from(half[0]) + 2.0 * half[1..].iter().map(|&w| f64::from(w)).sum::<f64>()
+    }
+
+    #[test]
+    fn every_window_adds_up_to_one() {
+        for window in [
+            Window::Point,
+            Window::Gaussian { sigma: 0.1 },
+            Window::Gaussian { sigma: 3.0 },
+            Window::Gaussian { sigma: 200.0 },
+            Window::Box { width: 1.0 },
+            Window::Box { width: 6.5 },
+            Window::Binomial { taps: 5 },
+        ] {
+            for shift in 0..3 {
+                assert!((sum(&of(window, shift)) - 1.0).abs() < 1e-5, "{window:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gaussian_is_cut_where_little_is_left() {
+        let taps = of(Window::Gaussian { sigma: 3.0 }, 0);
+        assert_eq!(taps.radius(), 12);
+        assert!((taps.half()[3] / taps.half()[0] - (-0.5f32).exp()).abs() < 1e-6);
+        assert!(of(Window::Gaussian { sigma: 0.1 }, 0).is_point());
+        assert_eq!(of(Window::Gaussian { sigma: 6.0 }, 1), of(Window::Gaussian { sigma: 3.0 }, 0));
+    }
+
+    #[test]
+    fn boxes_count_fractions_of_a_pixel() {
+        let taps = of(Window::Box { width: 4.0 }, 0);
+        assert_eq!(taps.half(), [0.25, 0.25, 0.125]);
+        assert_eq!(of(Window::Box { width: 3.0 }, 2).half(), [1.0], "at least one pixel");
+        assert_eq!(of(Window::Box { width: 3.0 }, 0).radius(), 1);
+    }
+
+    #[test]
+    fn binomials_are_pascals() {
+        assert_eq!(of(Window::Binomial { taps: 5 }, 0).half(), [0.375, 0.25, 0.0625]);
+        assert_eq!(of(Window::Binomial { taps: 1 }, 0).half(), [1.0]);
+        assert_eq!(of(Window::Binomial { taps: 5 }, 1).half(), [0.5, 0.25]);
+    }
+}
