@@ -29,10 +29,10 @@ pub(super) static SPECS: &[Spec] = &[Spec {
     build: icc,
 }];
 
-/// A profile that moves no colour of a coarse grid by more than this is sRGB under another
-/// name: the usual copies of sRGB differ in the fourth digit, and a JPEG in one of them should
-/// not have to leave its planes for that.
-const SAME: f64 = 1.0 / 1024.0;
+/// A profile that moves no colour of a coarse grid by more than this, a code of 8 bits, is sRGB
+/// under another name. Copies of sRGB in use move dark channels of pure colours by up to 0.0035,
+/// and a JPEG in one of them should not have to leave its planes for that.
+const SAME: f64 = 1.0 / 256.0;
 
 fn icc(args: &Args) -> Result<Formula, ArgError> {
     args.choice("to")?;
@@ -88,16 +88,31 @@ fn matrix(profile: &ColorProfile) -> Result<Vec<Map>> {
     let colorants = profile.colorant_matrix().v;
     let to_xyz = Affine3(colorants.map(|[r, g, b]| [r, g, b, 0.0]));
     let black = to_xyz.apply([0, 1, 2].map(|i| curves[i].eval(0.0)));
-    let to_linear = to_xyz.then(&xyz_to_srgb()).then(&compensate(black[1])?);
+    let to_linear = to_linear_srgb(&to_xyz).then(&compensate(black[1])?);
     Ok(vec![Map::Curves(curves), Map::Matrix(to_linear), encode()])
 }
 
-/// XYZ at D50 to linear sRGB: the inverse of the colorants that sRGB profiles carry, so that
-/// they and nothing else come out unchanged.
-fn xyz_to_srgb() -> Affine3 {
-    let colorants = ColorProfile::new_srgb().colorant_matrix().v;
-    let to_xyz = Affine3(colorants.map(|[r, g, b]| [r, g, b, 0.0]));
-    to_xyz.inverse().expect("the primaries of sRGB are independent")
+/// Linear sRGB to XYZ at D50, with the digits that sRGB profiles carry (s15Fixed16 of
+/// IEC 61966-2-1's primaries, adapted by Bradford's matrix).
+const SRGB_TO_XYZ: Affine3 = Affine3([
+    [0.436_065_674, 0.385_147_095, 0.143_066_406, 0.0],
+    [0.222_488_403, 0.716_873_169, 0.060_607_910, 0.0],
+    [0.013_916_016, 0.097_076_416, 0.714_096_069, 0.0],
+]);
+
+/// The profile's linear light to linear sRGB, white to white.
+fn to_linear_srgb(to_xyz: &Affine3) -> Affine3 {
+    let from_xyz = SRGB_TO_XYZ.inverse().expect("the primaries of sRGB are independent");
+    let mut rows = to_xyz.then(&from_xyz).0;
+    for row in &mut rows {
+        // Colorants are rounded to 16 bits, so that their sum misses the white by some 1e-4:
+        // enough to tint greys. Profiles that miss it by more mean it.
+        let white: f64 = row[..3].iter().sum();
+        if (white - 1.0).abs() < 2e-3 {
+            row[..3].iter_mut().for_each(|v| *v /= white);
+        }
+    }
+    Affine3(rows)
 }
 
 /// A grey profile: its curve gives luminance, or lightness if it connects through Lab.
@@ -250,7 +265,7 @@ fn run(maps: &[Map], v: [f64; 3]) -> [f64; 3] {
 fn is_identity(maps: &[Map]) -> bool {
     (0..9 * 9 * 9).all(|i| {
         let v = [i % 9, i / 9 % 9, i / 81].map(|c| f64::from(c) / 8.0);
-        run(maps, v).iter().zip(v).all(|(out, v)| (out - v).abs() < SAME)
+        run(maps, v).iter().zip(v).all(|(out, v)| (out.clamp(0.0, 1.0) - v).abs() < SAME)
     })
 }
 
