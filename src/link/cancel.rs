@@ -1,0 +1,152 @@
+//! The wish to stop: none, drain, now. Shared by everything that waits.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use crate::error::{Error, Kind};
+
+/// How far the wish to stop goes. Ordered: it only ever grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Go on.
+    None,
+    /// Begin nothing new; what is under way is finished.
+    Drain,
+    /// Leave everything that is not finished.
+    Now,
+}
+
+/// Whose wish it was; it decides how the run is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The user's: the run ends as `Interrupted`.
+    User,
+    /// `--on-error stop`: the failed item is the news, the run ends as if it were complete.
+    Failure,
+}
+
+/// A flag that is cloned into whatever has to know. It never goes back.
+///
+/// `Now` also wakes whoever waits on a link: the flag owns the sending end of a channel that
+/// carries nothing, and drops it.
+#[derive(Clone, Debug)]
+pub struct Cancel(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    now: Receiver<Infallible>,
+}
+
+#[derive(Debug)]
+struct State {
+    level: Level,
+    reason: Reason,
+    since: Option<Instant>,
+    hold: Option<Sender<Infallible>>,
+}
+
+impl Default for Cancel {
+    fn default() -> Self {
+        let (hold, now) = bounded(0);
+        let state =
+            State { level: Level::None, reason: Reason::User, since: None, hold: Some(hold) };
+        Self(Arc::new(Inner { state: Mutex::new(state), now }))
+    }
+}
+
+impl Cancel {
+    /// The user's wish: the first call drains, the second stops now.
+    pub fn request(&self) {
+        let next = if self.level() == Level::None { Level::Drain } else { Level::Now };
+        self.raise(next, Reason::User);
+    }
+
+    /// Raises the level; a lower one than the present is ignored. The first reason stays,
+    /// except that the user's replaces a failure's.
+    pub fn raise(&self, level: Level, reason: Reason) {
+        let mut state = self.state();
+        if reason == Reason::User || state.level == Level::None {
+            state.reason = reason;
+        }
+        if level > state.level {
+            state.level = level;
+            state.since.get_or_insert_with(Instant::now);
+        }
+        if state.level == Level::Now {
+            state.hold = None;
+        }
+    }
+
+    /// How far it goes.
+    pub fn level(&self) -> Level {
+        self.state().level
+    }
+
+    /// True from `Drain` on.
+    pub fn is_requested(&self) -> bool {
+        self.level() >= Level::Drain
+    }
+
+    /// True at `Now`.
+    pub fn is_now(&self) -> bool {
+        self.level() == Level::Now
+    }
+
+    /// Whose wish it was; of no meaning before there is one.
+    pub fn reason(&self) -> Reason {
+        self.state().reason
+    }
+
+    /// Time since it was first raised.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.state().since.map(|since| since.elapsed())
+    }
+
+    /// A channel that becomes disconnected at `Now`, to wait on beside others.
+    pub fn now(&self) -> &Receiver<Infallible> {
+        &self.0.now
+    }
+
+    /// What a wait that was cut short says.
+    pub fn error(&self) -> Error {
+        Error::new(Kind::Interrupted, "stopped before the end")
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_requests_escalate_and_the_second_wakes() {
+        let cancel = Cancel::default();
+        assert!(!cancel.is_requested() && cancel.elapsed().is_none());
+        cancel.request();
+        assert_eq!(cancel.level(), Level::Drain);
+        assert!(cancel.now().try_recv().is_err_and(|e| e.is_empty()));
+        cancel.clone().request();
+        assert_eq!(cancel.level(), Level::Now);
+        assert!(cancel.now().recv().is_err());
+        cancel.raise(Level::Drain, Reason::User);
+        assert_eq!(cancel.level(), Level::Now);
+    }
+
+    #[test]
+    fn the_users_wish_outweighs_a_failure() {
+        let cancel = Cancel::default();
+        cancel.raise(Level::Drain, Reason::Failure);
+        assert_eq!(cancel.reason(), Reason::Failure);
+        cancel.request();
+        assert_eq!((cancel.level(), cancel.reason()), (Level::Now, Reason::User));
+        cancel.raise(Level::Now, Reason::Failure);
+        assert_eq!(cancel.reason(), Reason::User);
+    }
+}

@@ -1,0 +1,153 @@
+//! Stages: what a source, a work and a sink promise, and the three functions that run them.
+//! The same functions run in every mode; only what the links are made of differs.
+
+mod epoch;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind, Result};
+pub use crate::link::{Cancel, Level, Reason};
+use crate::link::{Item, Packet};
+pub use epoch::Epoch;
+
+/// Whether outputs must come in the order of the inputs. A property of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// Files that do not depend on each other: one slow picture never parks the others.
+    Any,
+    /// Video, sequences, y4m.
+    Strict,
+}
+
+/// What becomes of the outputs when the run is told to drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenStopped {
+    /// What was begun is finished and committed: stills.
+    Commit,
+    /// The sink aborts; a part of a clip is no clip.
+    Discard,
+}
+
+/// How one frame is spread over the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bands {
+    /// The calling thread does all of it.
+    One,
+    /// Bands of rows, for whichever threads of the current rayon pool are idle.
+    Many,
+}
+
+/// A promise to read one item: its place in the order and the bytes that reading will hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    /// 0.., no holes.
+    pub seq: u64,
+    /// Bytes that the packet will hold; an upper bound, or the size as it was last seen.
+    pub bytes: u64,
+}
+
+/// Brings bytes in.
+pub trait Source: Sync {
+    /// Whether the order matters.
+    fn order(&self) -> Order;
+
+    /// Items in all, where that is known.
+    fn total(&self) -> Option<u64>;
+
+    /// The next item, or `None` at the end. Called from several I/O threads, one at a time.
+    fn next(&self) -> Option<Ticket>;
+
+    /// Reads it; what goes wrong with the item is a failed packet. Called concurrently, with
+    /// different tickets; with `Order::Strict` too, unless there is one I/O thread.
+    fn read(&self, ticket: Ticket) -> Packet;
+
+    /// What a drain means for this job.
+    fn when_stopped(&self) -> WhenStopped {
+        WhenStopped::Commit
+    }
+}
+
+/// Which other frames an item's work looks at, in frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Frames before it.
+    pub before: usize,
+    /// Frames after it.
+    pub after: usize,
+    /// Something is carried from frame to frame, so one step is serial.
+    pub state: Serial,
+}
+
+/// Whether a work carries something from frame to frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Serial {
+    /// Every frame stands for itself.
+    #[default]
+    Free,
+    /// Statistics or recursion in time.
+    Carried,
+}
+
+/// Computes.
+pub trait Work: Sync {
+    /// Which other frames it looks at.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// The most bytes that this item will hold at once: input, intermediates, output. From the
+    /// header alone, before anything is decoded. Called on one thread, in order of arrival. An
+    /// error fails the item.
+    fn peak(&self, packet: &Packet) -> Result<u64>;
+
+    /// Does it. Called concurrently, in the pool, with different packets. Must neither block
+    /// nor lock. The permit is not in the packet meanwhile. A panic fails the item; it is
+    /// caught by the caller, in one place for all works.
+    fn process(&self, packet: Packet, bands: Bands) -> Packet;
+}
+
+/// What a sink made of a packet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Where the output is.
+    pub output: PathBuf,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+/// Why a sink did not take a packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkError {
+    /// This item fails; the run goes on.
+    Item(Error),
+    /// No further item has a chance: a full disk, a lost encoder. The run ends.
+    Run(Error),
+}
+
+impl From<Error> for SinkError {
+    /// What the machine's owner has to mend ends the run; the rest is the item's.
+    fn from(error: Error) -> Self {
+        if error.kind() == Kind::Input { Self::Item(error) } else { Self::Run(error) }
+    }
+}
+
+/// Brings bytes out. Lives on one thread.
+pub trait Sink: Send {
+    /// Takes one packet that has an outcome; when it returns, the output is in place.
+    fn write(&mut self, packet: Packet) -> Result<Written, SinkError>;
+
+    /// Takes note of an item that failed on the way. An error ends the run: a clip with a
+    /// missing frame is none.
+    fn failed(&mut self, _seq: u64, _item: &Item, _error: &Error) -> Result<()> {
+        Ok(())
+    }
+
+    /// Commits, after a clean end only.
+    fn finish(self: Box<Self>) -> Result<()>;
+
+    /// Ends without committing: temporary files are removed, finished outputs stay.
+    fn abort(self: Box<Self>);
+}
