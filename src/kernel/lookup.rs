@@ -84,6 +84,12 @@ impl Lookup {
         Arc::new(self)
     }
 
+    /// Where the entries begin, how many there are per unit, and the entries, if values between
+    /// them go to the nearest.
+    pub(in crate::kernel) fn nearest_entries(&self) -> Option<(f32, f32, &[f32])> {
+        (self.between == Between::Nearest).then_some((self.low, self.scale, &self.table))
+    }
+
     /// Bytes that the table takes.
     pub fn bytes(&self) -> usize {
         let split = match &self.between {
@@ -129,9 +135,9 @@ per_isa! {
         assert!(!table.is_empty());
         let last = (table.len() - 1) as f32;
         for v in values {
-            let at = within((*v - low) * scale + 0.5, last);
-            // SAFETY: `within` leaves a number in 0..=last, so the index is in the table.
-            *v = unsafe { *table.get_unchecked(at.to_int_unchecked::<i32>() as usize) };
+            let place = nearest_place(*v, low, scale, last);
+            // SAFETY: a place is in 0..=last, so it is in the table.
+            *v = unsafe { *table.get_unchecked(place as usize) };
         }
     }
 
@@ -143,6 +149,13 @@ per_isa! {
             *v = unsafe { mix(*table.get_unchecked(cell), *table.get_unchecked(cell + 1), part) };
         }
     }
+}
+
+/// The entry nearest to `v`, 0..=last; `last` is under 2^24.
+#[inline(always)]
+pub(in crate::kernel) fn nearest_place(v: f32, low: f32, scale: f32, last: f32) -> i32 {
+    // SAFETY: `within` leaves a number in 0..=last.
+    unsafe { within((v - low) * scale + 0.5, last).to_int_unchecked() }
 }
 
 /// To 0..=last; NaN becomes 0.

@@ -6,6 +6,7 @@
 
 pub mod alpha;
 pub mod blur;
+pub mod bytes;
 pub mod chroma;
 pub mod convolve;
 pub mod dispatch;
@@ -13,6 +14,7 @@ pub mod load;
 pub mod lookup;
 pub mod planar;
 pub mod point;
+pub mod rank;
 pub mod resample;
 mod ring;
 pub mod rotate;
@@ -26,6 +28,7 @@ pub mod window;
 
 pub use alpha::{AddAlpha, DropAlpha, Flatten, Premultiply, Unpremultiply};
 pub use blur::BlurRows;
+pub use bytes::Fused8;
 pub use chroma::{Grid, Lift, Lower};
 pub use convolve::{ConvolveRows, GradientRows};
 pub use dispatch::Isa;
@@ -33,6 +36,7 @@ pub use load::{ClampRows, Load, fill, store};
 pub use lookup::{Lookup, Precision};
 pub use planar::{Expand, Luma, MatrixTo1, PlanarPoint, TakePlane};
 pub use point::{PointRows, Step};
+pub use rank::RankRows;
 pub use resample::ResampleRows;
 pub use rotate::RotateRows;
 pub use taps::Taps;
