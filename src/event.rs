@@ -47,6 +47,8 @@ pub enum Loss {
     Icc,
     /// The format holds no density.
     Density,
+    /// The format holds no text entries.
+    Text,
     /// Frames of an animation after the first.
     Frames,
     /// Pages after the first.

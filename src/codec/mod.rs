@@ -1,12 +1,40 @@
 //! Still formats: what a file is, its pixels as a frame, its metadata, and back to bytes.
+//!
+//! Content decides, never a name. Every format is one row of a table; a codec reads its header
+//! and is held to the limits before it allocates anything that depends on the file.
 
+mod density;
 pub mod exif;
 pub mod icc;
 pub mod jpeg;
+mod limits;
+mod sniff;
+mod table;
+mod transfer;
 
+mod bmp;
+mod exr;
+mod gif;
+mod hdr;
+mod packed;
+mod png;
+mod pnm;
+mod qoi;
+mod tiff;
+mod webp;
+
+#[cfg(test)]
+mod tests;
+
+pub use limits::Limits;
+pub use sniff::{RAW_EXTENSIONS, is_camera_raw, sniff};
+pub use transfer::curve_between;
+
+use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
-use crate::frame::{Frame, Layout, Subsampling};
+use crate::frame::{BufferPool, Frame, Layout, Subsampling};
+use table::{CODECS, Codec};
 
 /// The still formats that are read and written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,13 +59,6 @@ pub enum Format {
     OpenExr,
     /// Radiance HDR.
     Hdr,
-}
-
-/// What a file may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Pixels of a frame (`--max-pixels`).
-    pub max_pixels: u64,
 }
 
 /// What a file says of itself before its pixels are decoded.
@@ -92,8 +113,35 @@ pub struct Metadata {
     pub iptc: Option<Vec<u8>>,
     /// Pixels per unit.
     pub density: Option<Density>,
+    /// Text entries, keyword and value, as PNG has them.
+    pub text: Vec<(String, String)>,
+    /// Gamma and primaries, where a PNG states them without a profile.
+    pub calibration: Calibration,
     /// How the source was coded, for formats that are written as they were read.
     pub coding: Coding,
+}
+
+/// What a PNG says of its colours when it has no profile. The numbers are the file's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Calibration {
+    /// The rendering intent of a picture that is sRGB, 0..=3.
+    pub srgb_intent: Option<u8>,
+    /// The exponent from light to code, times 100,000; sRGB's is about 45,455.
+    pub gamma: Option<u32>,
+    /// White, red, green and blue as CIE x and y, each times 100,000.
+    pub chromaticities: Option<[u32; 8]>,
+}
+
+impl Calibration {
+    /// True if a reader that assumes sRGB sees the same picture.
+    pub fn is_srgb(&self) -> bool {
+        let gamma = self.gamma.is_none_or(|g| g.abs_diff(45_455) <= 500);
+        let white_and_primaries = [31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
+        let near = |c: [u32; 8]| {
+            c.iter().zip(white_and_primaries).all(|(a, b): (&u32, u32)| a.abs_diff(b) <= 100)
+        };
+        self.srgb_intent.is_some() || (gamma && self.chromaticities.is_none_or(near))
+    }
 }
 
 /// Pixel density as the file states it.
@@ -154,4 +202,207 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
     /// What the format could not hold.
     pub losses: Vec<Loss>,
+}
+
+impl Format {
+    /// Every format, in the order of the enum.
+    pub fn all() -> impl Iterator<Item = Self> {
+        CODECS.iter().map(|codec| codec.format)
+    }
+
+    /// Its name in messages and options: `jpeg`, `png`, ...
+    pub fn name(self) -> &'static str {
+        self.codec().name
+    }
+
+    /// The extension of files that are written in it, without the dot: `jpg`, `png`, ...
+    pub fn extension(self) -> &'static str {
+        self.codec().extensions[0]
+    }
+
+    /// All its extensions, without the dot and in lower case.
+    pub fn extensions(self) -> &'static [&'static str] {
+        self.codec().extensions
+    }
+
+    /// The format of that name or extension, in any case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let named = Self::all().find(|format| format.name().eq_ignore_ascii_case(name));
+        named.or_else(|| Self::from_extension(name))
+    }
+
+    /// The format that an extension (without the dot, in any case) stands for.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        let stands = |known: &&str| known.eq_ignore_ascii_case(extension);
+        Self::all().find(|format| format.extensions().iter().any(|e| stands(&e)))
+    }
+
+    fn codec(self) -> &'static Codec {
+        CODECS.iter().find(|codec| codec.format == self).expect("every format has a row")
+    }
+}
+
+/// What a file says of itself. Reads no pixels and allocates nothing that grows with them.
+///
+/// # Errors
+/// Not an image that we read, a camera RAW file, a broken header, or a size over the limits.
+pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Header> {
+    let format = sniff(bytes).ok_or_else(|| Error::input("its content is no image we read"))?;
+    if is_camera_raw(bytes) {
+        return Err(Error::input("camera RAW is not decoded; develop it first"));
+    }
+    (format.codec().header)(bytes, limits)
+}
+
+/// The picture. `header` is what `probe` said of the same bytes; the frame has its layout after
+/// the hint, which formats other than JPEG ignore.
+///
+/// # Errors
+/// Broken or truncated content, or a kind that is not read, named.
+pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
+    (header.format.codec().decode)(bytes, header, hint, pool)
+}
+
+/// An upper bound of the bytes that decoding holds at once: the full frame and what is beside it.
+pub fn decoded_peak(bytes: &[u8], header: &Header) -> u64 {
+    let scratch = header.format.codec().decode_scratch;
+    header.layout.bytes() + scratch(bytes, &header.layout)
+}
+
+/// An upper bound of the bytes that encoding holds at once beside the frame, the file included.
+pub fn encode_bound(format: Format, layout: &Layout) -> u64 {
+    (format.codec().encode_scratch)(layout)
+}
+
+/// The nearest layout that the format can hold: the same size; alpha, colour and depth where
+/// they are held, else the next best.
+pub fn fit(format: Format, layout: Layout, options: &EncodeOptions) -> Layout {
+    (format.codec().fit)(format.codec(), layout, options)
+}
+
+/// What is lost between two layouts, apart from their size.
+pub fn fit_losses(from: Layout, to: Layout) -> Vec<Loss> {
+    let fewer_bits = to.depth().bits() < from.depth().bits();
+    let no_alpha = from.model().has_alpha() && !to.model().has_alpha();
+    [(fewer_bits, Loss::Depth), (no_alpha, Loss::Alpha)]
+        .into_iter()
+        .filter_map(|(lost, kind)| lost.then_some(kind))
+        .collect()
+}
+
+/// Checks what can be checked before any input is known.
+///
+/// # Errors
+/// Usage: a quality outside 1..=100, a compression that no format (or not the chosen one) has,
+/// or lossy WebP in a build without libwebp.
+pub fn check(options: &EncodeOptions) -> Result<()> {
+    if let Some(quality) = options.quality
+        && !(1..=100).contains(&quality)
+    {
+        return Err(Error::usage(format!("--quality {quality} is outside 1 to 100")));
+    }
+    let Some(word) = options.compression.as_deref() else { return Ok(()) };
+    let candidates: Vec<&Codec> = match options.format {
+        Some(format) => vec![format.codec()],
+        None => CODECS.iter().collect(),
+    };
+    if !candidates.iter().any(|codec| codec.compressions.contains(&word)) {
+        let known: Vec<String> = candidates
+            .iter()
+            .filter(|codec| !codec.compressions.is_empty())
+            .map(|codec| format!("{}: {}", codec.name, codec.compressions.join(", ")))
+            .collect();
+        let known = if known.is_empty() { "this format has none".into() } else { known.join("; ") };
+        return Err(Error::usage(format!("--compression {word} is not known ({known})")));
+    }
+    if word == "lossy" && !webp::LOSSY {
+        return Err(webp::no_lossy(crate::error::Kind::Usage));
+    }
+    Ok(())
+}
+
+/// The file. `frame` has a layout that `fit` gives for the format; its buffers go back to the
+/// pool. `source` is what was read, for what is kept from it. Metadata is brought in line with
+/// the frame: orientation 1, its dimensions, no stale thumbnail.
+///
+/// Each kind of loss is listed once; what was asked to be stripped is no loss.
+///
+/// # Errors
+/// A size that the format cannot hold, or an option that this build cannot honour.
+pub fn encode(
+    frame: Frame,
+    metadata: &Metadata,
+    source: &Header,
+    options: &EncodeOptions,
+    pool: &BufferPool,
+) -> Result<Encoded> {
+    let codec = options.format.unwrap_or(source.format).codec();
+    let layout = *frame.layout();
+    let side = layout.size().width.max(layout.size().height);
+    if side > codec.max_side {
+        let (name, most) = (codec.name, codec.max_side);
+        return Err(Error::input(format!("{name} holds at most {most} pixels a side, not {side}")));
+    }
+    let (metadata, mut losses) = upright(metadata, &layout, codec, options);
+    let mut encoded = (codec.encode)(&frame, &metadata, source, options, pool)?;
+    frame.recycle(pool);
+    encoded.losses.append(&mut losses);
+    encoded.losses.sort_unstable();
+    encoded.losses.dedup();
+    Ok(encoded)
+}
+
+/// The metadata that `codec` shall write for a frame of `layout`, and what it cannot.
+fn upright(
+    metadata: &Metadata,
+    layout: &Layout,
+    codec: &Codec,
+    options: &EncodeOptions,
+) -> (Metadata, Vec<Loss>) {
+    let mut kept = match options.strip_metadata {
+        true => Metadata {
+            icc: metadata.icc.clone(),
+            calibration: metadata.calibration,
+            coding: metadata.coding,
+            ..Metadata::default()
+        },
+        false => metadata.clone(),
+    };
+    let mut losses = Vec::new();
+    let mut keep = |kind: Loss, there: bool, fits: bool| {
+        if there && !(fits && codec.keeps.contains(&kind)) {
+            losses.push(kind);
+        }
+        there && fits && codec.keeps.contains(&kind)
+    };
+    let updated = kept.exif.as_deref().and_then(|exif| exif::update(exif, layout.size()));
+    let fits = kept.icc.as_deref().is_some_and(|icc| icc::fits(icc, layout.model()));
+    let plain = kept.calibration == Calibration::default();
+
+    let exif = keep(Loss::Exif, kept.exif.is_some(), updated.is_some());
+    kept.exif = updated.filter(|_| exif);
+    if !keep(Loss::Icc, kept.icc.is_some(), fits) {
+        kept.icc = None;
+    }
+    if !keep(Loss::Xmp, kept.xmp.is_some(), true) {
+        kept.xmp = None;
+    }
+    if !keep(Loss::Iptc, kept.iptc.is_some(), true) {
+        kept.iptc = None;
+    }
+    if !keep(Loss::Density, kept.density.is_some(), true) {
+        kept.density = None;
+    }
+    if !keep(Loss::Text, !kept.text.is_empty(), true) {
+        kept.text.clear();
+    }
+    // A profile says more than gamma and primaries; without either a reader assumes sRGB.
+    let unsaid = codec.format != Format::Png && !kept.calibration.is_srgb() && kept.icc.is_none();
+    if !plain && unsaid && metadata.icc.is_none() {
+        losses.push(Loss::Icc);
+    }
+    if let Some(xmp) = &mut kept.xmp {
+        exif::update_xmp(xmp);
+    }
+    (kept, losses)
 }

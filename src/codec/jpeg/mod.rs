@@ -289,6 +289,7 @@ fn metadata(segments: &Segments<'_>, header: &Header) -> Metadata {
         iptc: segments.iptc.as_deref().map(<[u8]>::to_vec),
         density: segments.density.or_else(|| segments.exif.and_then(exif::density)),
         coding: Coding { subsampling, ..Coding::default() },
+        ..Metadata::default()
     }
 }
 

@@ -1,0 +1,212 @@
+//! WebP: lossy and lossless in; lossless out by a Rust encoder in every build, lossy by libwebp.
+
+use std::io::Cursor;
+
+use image_webp::{ColorType, WebPDecoder, WebPEncoder};
+
+use super::{
+    Coding, DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, exif,
+    packed,
+};
+use crate::error::{Error, Kind, Result};
+use crate::event::Loss;
+use crate::filter::Dihedral;
+use crate::frame::{BufferPool, Depth, Frame, Layout, Model, Size};
+
+const WEBP: Format = Format::WebP;
+/// Quality of lossy files, libwebp's scale.
+const QUALITY: u8 = 80;
+
+/// True if this build writes lossy WebP.
+pub const LOSSY: bool = cfg!(feature = "native");
+
+/// The header.
+pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
+    let mut decoder = decoder(bytes)?;
+    let (width, height) = decoder.dimensions();
+    let size = limits.check(width.into(), height.into())?;
+    check_streams(bytes.get(12..).unwrap_or_default(), size)?;
+    let model = if decoder.has_alpha() { Model::Rgba } else { Model::Rgb };
+    let exif = decoder.exif_metadata().map_err(broken)?;
+    let animated = decoder.is_animated() && decoder.num_frames() > 1;
+    Ok(Header {
+        format: WEBP,
+        layout: Layout::new(size, model, Depth::U8)?,
+        orientation: exif.map_or(Dihedral::IDENTITY, |exif| {
+            Dihedral::from_exif(exif::orientation(tiff_of(&exif)))
+        }),
+        icc: decoder.icc_profile().map_err(broken)?,
+        losses: if animated { vec![Loss::Frames] } else { Vec::new() },
+    })
+}
+
+/// The pixels of the picture or of the first frame, and what is beside them.
+pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
+    let mut decoder = decoder(bytes)?;
+    let mut frame = Frame::from_pool(header.layout, pool);
+    decoder.read_image(packed::samples_mut::<u8>(&mut frame)?).map_err(broken)?;
+    let metadata = Metadata {
+        icc: decoder.icc_profile().map_err(broken)?,
+        exif: decoder.exif_metadata().map_err(broken)?.map(|exif| tiff_of(&exif).to_vec()),
+        xmp: decoder.xmp_metadata().map_err(broken)?,
+        coding: Coding { lossless: !decoder.is_lossy(), ..Coding::default() },
+        ..Metadata::default()
+    };
+    Ok(Still { frame, metadata })
+}
+
+/// The file: lossless if that is asked for, or the source is lossless WebP.
+pub fn encode(
+    frame: &Frame,
+    metadata: &Metadata,
+    source: &Header,
+    options: &EncodeOptions,
+    _: &BufferPool,
+) -> Result<Encoded> {
+    let (size, model) = (frame.layout().size(), frame.layout().model());
+    let (width, height) = (size.width, size.height);
+    let lossless = match options.compression.as_deref() {
+        Some("lossless") => true,
+        Some("lossy") => false,
+        _ => source.format == WEBP && metadata.coding.lossless,
+    };
+    let pixels = packed::contiguous::<u8>(frame)?;
+    let simple = if lossless {
+        let color = if model == Model::Rgba { ColorType::Rgba8 } else { ColorType::Rgb8 };
+        let mut bytes = Vec::new();
+        let encoder = WebPEncoder::new(&mut bytes);
+        encoder.encode(&pixels, width, height, color).map_err(|e| packed::unwritten(WEBP, e))?;
+        bytes
+    } else {
+        lossy(&pixels, width, height, options.quality.unwrap_or(QUALITY))?
+    };
+    Ok(Encoded { bytes: extended(simple, metadata, [width, height])?, losses: Vec::new() })
+}
+
+/// Refuses a lossy stream that is larger than the canvas: the decoder would allocate it first and
+/// compare sizes afterwards.
+fn check_streams(mut chunks: &[u8], canvas: Size) -> Result<()> {
+    /// Frame position, size, duration and flags before an animated frame's own chunks.
+    const FRAME_HEADER: usize = 16;
+    while let [a, b, c, d, rest @ ..] = chunks {
+        let Some(length) = rest.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) as usize)
+        else {
+            break;
+        };
+        let content = &rest[4..];
+        let content = &content[..length.min(content.len())];
+        match [*a, *b, *c, *d] {
+            [b'V', b'P', b'8', b' '] => {
+                let side = |at| content.get(at..).and_then(<[u8]>::first_chunk);
+                let side = |at| side(at).map_or(0, |b| u32::from(u16::from_le_bytes(*b) & 0x3fff));
+                let (width, height) = (side(6), side(8));
+                if width > canvas.width || height > canvas.height {
+                    let stream = Size::new(width, height);
+                    return Err(Error::input(format!("broken webp: {stream} inside {canvas}")));
+                }
+            }
+            [b'A', b'N', b'M', b'F'] if content.len() > FRAME_HEADER => {
+                check_streams(&content[FRAME_HEADER..], canvas)?;
+            }
+            _ => {}
+        }
+        let next = (4 + length).next_multiple_of(2);
+        chunks = rest.get(next..).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Says that this build has no libwebp, and what works without it.
+pub fn no_lossy(kind: Kind) -> Error {
+    Error::new(
+        kind,
+        "this build writes no lossy WebP (--compression lossless works; or build with libwebp)",
+    )
+}
+
+#[cfg(feature = "native")]
+fn lossy(pixels: &[u8], width: u32, height: u32, quality: u8) -> Result<Vec<u8>> {
+    let rgba = pixels.len() as u64 == u64::from(width) * u64::from(height) * 4;
+    let encoder = match rgba {
+        true => webp::Encoder::from_rgba(pixels, width, height),
+        false => webp::Encoder::from_rgb(pixels, width, height),
+    };
+    let file = encoder.encode_simple(false, quality.into());
+    Ok(file.map_err(|e| packed::unwritten(WEBP, format!("{e:?}")))?.to_vec())
+}
+
+#[cfg(not(feature = "native"))]
+fn lossy(_: &[u8], _: u32, _: u32, _: u8) -> Result<Vec<u8>> {
+    Err(no_lossy(Kind::Input))
+}
+
+/// A simple file (RIFF header and image chunks) as an extended one with the metadata chunks, in
+/// the order that the container's specification asks for. Unchanged where there are none.
+fn extended(simple: Vec<u8>, metadata: &Metadata, size: [u32; 2]) -> Result<Vec<u8>> {
+    const RIFF: usize = 12;
+    const FLAGS: [u8; 3] = [0x20, 0x08, 0x04];
+    const ALPHA: u8 = 0x10;
+    let blocks = [&metadata.icc, &metadata.exif, &metadata.xmp];
+    if blocks.iter().all(|block| block.is_none()) {
+        return Ok(simple);
+    }
+    let mut image = &simple[RIFF..];
+    let mut flags = if chunk(image, *b"VP8L").is_some_and(lossless_alpha) { ALPHA } else { 0 };
+    if let Some(old) = chunk(image, *b"VP8X") {
+        flags |= old.first().copied().unwrap_or_default() & ALPHA;
+        image = &image[8 + old.len()..];
+    }
+    for (block, flag) in blocks.iter().zip(FLAGS) {
+        flags |= if block.is_some() { flag } else { 0 };
+    }
+    let mut out = b"RIFF\0\0\0\0WEBP".to_vec();
+    let mut header = vec![flags, 0, 0, 0];
+    for side in size {
+        header.extend(&(side - 1).to_le_bytes()[..3]);
+    }
+    push(&mut out, *b"VP8X", Some(&header));
+    push(&mut out, *b"ICCP", metadata.icc.as_deref());
+    out.extend(image);
+    push(&mut out, *b"EXIF", metadata.exif.as_deref());
+    push(&mut out, *b"XMP ", metadata.xmp.as_deref());
+    let length = u32::try_from(out.len() - 8);
+    let length = length.map_err(|_| Error::input("a WebP file ends at 4 GiB"))?;
+    out[4..8].copy_from_slice(&length.to_le_bytes());
+    Ok(out)
+}
+
+/// The content of the first chunk, if it is of this kind.
+fn chunk(chunks: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
+    let rest = chunks.strip_prefix(&kind)?;
+    let length = u32::from_le_bytes(*rest.first_chunk()?) as usize;
+    rest.get(4..)?.get(..length)
+}
+
+/// Bit 28 of a lossless stream's header, behind the signature byte.
+fn lossless_alpha(stream: &[u8]) -> bool {
+    stream.get(4).is_some_and(|byte| byte & 0x10 != 0)
+}
+
+fn push(out: &mut Vec<u8>, kind: [u8; 4], content: Option<&[u8]>) {
+    let Some(content) = content else { return };
+    out.extend(kind);
+    out.extend((content.len() as u32).to_le_bytes());
+    out.extend(content);
+    out.resize(out.len().next_multiple_of(2), 0);
+}
+
+/// Some writers leave JPEG's `Exif\0\0` in front.
+fn tiff_of(exif: &[u8]) -> &[u8] {
+    exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)
+}
+
+fn decoder(bytes: &[u8]) -> Result<WebPDecoder<Cursor<&[u8]>>> {
+    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(broken)?;
+    // No metadata block can be longer than the file that holds it.
+    decoder.set_memory_limit(bytes.len());
+    Ok(decoder)
+}
+
+fn broken(error: image_webp::DecodingError) -> Error {
+    packed::broken(WEBP, error)
+}
