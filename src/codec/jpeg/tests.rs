@@ -307,6 +307,7 @@ fn full_metadata() -> Metadata {
         iptc: Some(b"\x1c\x02\x78\0\x03abc".to_vec()),
         density: Some(Density { x: 300.0, y: 150.0, unit: DensityUnit::Inch }),
         coding: Coding { subsampling: Some(Subsampling::S422), ..Coding::default() },
+        ..Metadata::default()
     }
 }
 

@@ -90,10 +90,7 @@ impl<'a> Page<'a> {
             .check(chunk_width.into(), chunk_height.into())
             .map_err(|error| error.within("a tile"))?;
 
-        let mut allowed = DecoderLimits::default();
-        allowed.ifd_value_size = bytes.len();
-        allowed.intermediate_buffer_size = bytes.len();
-        let mut decoder = decoder.with_limits(allowed);
+        let mut decoder = decoder.with_limits(allowed(bytes, 0));
         if decoder.find_tag_unsigned(Tag::Compression).map_err(refused)? == Some(MODERN_JPEG) {
             check_jpegs(bytes, &mut decoder, chunk)?;
         }
@@ -102,12 +99,7 @@ impl<'a> Page<'a> {
         let layout = decoder.image_buffer_layout().map_err(refused)?;
         let kind = layout.sample_type.ok_or_else(|| unread("samples of this width"))?;
         let bits = decoder.colortype().map_err(refused)?.bit_depth();
-        // Room for every plane, no more: the sizes are checked by now.
-        let mut allowed = DecoderLimits::default();
-        allowed.ifd_value_size = bytes.len();
-        allowed.intermediate_buffer_size = bytes.len();
-        allowed.decoding_buffer_size = layout.complete_len;
-        let mut decoder = decoder.with_limits(allowed);
+        let mut decoder = decoder.with_limits(allowed(bytes, layout.complete_len));
         let own = match color {
             Color::Gray | Color::Palette => 1,
             Color::Rgb | Color::Ycbcr | Color::Lab(_) => 3,
@@ -157,6 +149,17 @@ impl<'a> Page<'a> {
             _ => matches!(self.kind, U32 | F64),
         }
     }
+}
+
+/// Room for tags, which cannot be longer than the file, and for samples whose size is checked.
+fn allowed(bytes: &[u8], samples: usize) -> DecoderLimits {
+    /// The decoder's own size of one number in a tag.
+    const VALUE: usize = 32;
+    let mut allowed = DecoderLimits::default();
+    allowed.ifd_value_size = bytes.len();
+    allowed.intermediate_buffer_size = bytes.len();
+    allowed.decoding_buffer_size = samples + bytes.len() * VALUE;
+    allowed
 }
 
 fn color(decoder: &mut Decoder<Overlay<'_>>, photometric: Option<u16>) -> Result<(Color, usize)> {
