@@ -1,12 +1,12 @@
 //! The commonest plans from bytes to bytes, without rows of floats between: the same bytes as
 //! `Load`, the pointwise node and `store` give, in fewer passes.
 
+use super::BoxRows;
 use super::dispatch::{Isa, per_isa};
 use super::load::{Load, code, store};
 use super::lookup::Lookup;
 use super::point::{BLOCK, Block, Colors, Step};
 use super::view::{RowMut, View};
-use super::{BoxRows, Rows};
 use crate::error::Result;
 use crate::frame::{Depth, Frame, Layout, Model, Plane, Samples, Size};
 
@@ -230,10 +230,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::kernel::{Luma, PlanarPoint, PointRows, Precision};
+    use crate::kernel::{Luma, PlanarPoint, PointRows, Precision, Rows};
 
     fn noise(len: usize) -> Vec<u8> {
-        (0..len).map(|i| ((i * i + 31 * i) * 2_654_435_761 >> 13) as u8).collect()
+        (0..len).map(|i| (((i * i + 31 * i) * 2_654_435_761) >> 13) as u8).collect()
     }
 
     /// What the row engine makes of a row of `n` components.
@@ -262,7 +262,7 @@ mod tests {
         let curves = |c: &Arc<Lookup>| Step::Curves([c.clone(), c.clone(), c.clone()]);
         let runs: [&[Step]; 6] = [
             &[],
-            &[matrix.clone()],
+            std::slice::from_ref(&matrix),
             &[curves(&codes), matrix.clone()],
             &[matrix.clone(), curves(&wide)],
             &[curves(&codes), curves(&wide), matrix.clone(), curves(&fine)],

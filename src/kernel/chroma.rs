@@ -300,17 +300,16 @@ impl<'a> Lower<'a> {
             let (first, last) = (padded[before], padded[before + width - 1]);
             padded[..before].fill(first);
             padded[before + width..].fill(last);
-            match <&[f32; 3]>::try_from(self.x.1.as_slice()) {
-                Ok(weights) => narrow::<3>(self.isa, padded, self.step[0], weights, row),
-                Err(_) => match self.x.1.as_slice() {
-                    &[a] => narrow::<1>(self.isa, padded, 1, &[a], row),
-                    &[a, b] => narrow::<2>(self.isa, padded, 2, &[a, b], row),
-                    &[a, b, c, d] => narrow::<4>(self.isa, padded, 4, &[a, b, c, d], row),
-                    &[a, b, c, d, e, f, g] => {
-                        narrow::<7>(self.isa, padded, 4, &[a, b, c, d, e, f, g], row);
-                    }
-                    _ => unreachable!("a chroma sample is made of 1, 2, 3, 4 or 7"),
-                },
+            let isa = self.isa;
+            match *self.x.1.as_slice() {
+                [a] => narrow::<1>(isa, padded, 1, &[a], row),
+                [a, b] => narrow::<2>(isa, padded, 2, &[a, b], row),
+                [a, b, c] => narrow::<3>(isa, padded, 2, &[a, b, c], row),
+                [a, b, c, d] => narrow::<4>(isa, padded, 4, &[a, b, c, d], row),
+                [a, b, c, d, e, f, g] => {
+                    narrow::<7>(isa, padded, 4, &[a, b, c, d, e, f, g], row);
+                }
+                _ => unreachable!("a chroma sample is made of 1, 2, 3, 4 or 7"),
             }
         }
         self.narrow.push_back((y, rows));

@@ -230,7 +230,7 @@ mod tests {
                 let x = AxisWeights::resize(from.width, to.width, kernel).shared();
                 let y = AxisWeights::resize(from.height, to.height, kernel).shared();
                 let got = check(&[to], &|isa| {
-                    let (x, y) = (&[x.clone()], &[y.clone()]);
+                    let (x, y) = (std::slice::from_ref(&x), std::slice::from_ref(&y));
                     Box::new(ResampleRows::new(p.rows(), &[from], &[to], x, y).on(isa))
                 });
                 let (mx, my) = (

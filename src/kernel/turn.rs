@@ -63,8 +63,8 @@ impl Strip {
             let count = TALL.min(view.shape().width - first);
             self.rows.resize(out.len() * TALL, 0.0);
             match view.codes() {
-                Codes::U8(v) => self.read(view, v, first, count, |v| f32::from(v)),
-                Codes::U16(v) => self.read(view, v, first, count, |v| f32::from(v)),
+                Codes::U8(v) => self.read(view, v, first, count, f32::from),
+                Codes::U16(v) => self.read(view, v, first, count, f32::from),
                 Codes::F32(v) => self.read(view, v, first, count, |v| v),
             }
         }
