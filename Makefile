@@ -1,5 +1,6 @@
 # make demo   builds, filters the sample photographs, proves the modes equal, measures
 # make test   everything that must hold, on all cores, on one, and without C
+# make bench  kernels, codecs and links, and a run on IMAGES=folder
 # make lint   formatting, lints and documentation, warnings as errors
 .PHONY: all build setup demo test test-long bench lint golden clean
 

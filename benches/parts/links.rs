@@ -1,0 +1,42 @@
+//! Packets through a link, from one thread to another. Bytes are those of the payload.
+
+use std::thread;
+
+use divan::Bencher;
+use divan::counter::BytesCount;
+use lumaloom::link::{self, Item, Packet, Rx, Tx};
+
+/// A small file, a photograph, and a decoded frame of 24 megapixels.
+const SIZES: &[usize] = &[20_000, 6_000_000, 36_000_000];
+
+/// Packets per sample.
+const PACKETS: u64 = 16;
+
+fn through(bencher: Bencher<'_, '_>, size: usize, pair: impl Fn() -> (Tx, Rx) + Sync) {
+    bencher
+        .counter(BytesCount::new(size as u64 * PACKETS))
+        .with_inputs(|| {
+            let packet = |seq| Packet::bytes(seq, Item::default(), vec![1; size]);
+            (pair(), (0..PACKETS).map(packet).collect::<Vec<_>>())
+        })
+        .bench_local_values(|((mut tx, mut rx), packets)| {
+            thread::scope(|scope| {
+                scope.spawn(move || {
+                    for packet in packets {
+                        tx.send(packet).expect("the receiver lives");
+                    }
+                    tx.finish().expect("the receiver lives");
+                });
+                let mut got = 0;
+                while rx.recv().expect("a clean link").is_some() {
+                    got += 1;
+                }
+                assert_eq!(got, PACKETS);
+            });
+        });
+}
+
+#[divan::bench(args = SIZES, sample_count = 10)]
+fn channel(bencher: Bencher<'_, '_>, size: usize) {
+    through(bencher, size, || link::channel(4));
+}

@@ -1,0 +1,10 @@
+//! Benches of parts between the kernels and a whole run: `cargo bench --bench parts`, or
+//! `cargo bench --bench parts -- codecs` for some of them.
+
+mod codecs;
+mod links;
+mod picture;
+
+fn main() {
+    divan::main();
+}
