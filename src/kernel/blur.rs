@@ -298,6 +298,7 @@ per_isa! {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lookup::Precision;
     use super::*;
     use crate::filter::Window;
     use crate::kernel::taps;
@@ -351,7 +352,8 @@ mod tests {
             let y = windows[(i * 3 + 2) % windows.len()];
             for s in [shape(71, 43, 3), shape(5, 61, 1), shape(70, 3, 4), shape(1, 1, 2)] {
                 let p = Picture::noise(&[s]);
-                let pair = Some((taps::of(x, 0), taps::of(y, 0)));
+                let pair =
+                    Some((taps::of(x, 0, Precision::Eight), taps::of(y, 0, Precision::Eight)));
                 for numbers in [Numbers::Codes, Numbers::Reals] {
                     let got = check(&[s], &|isa| {
                         let taps = std::slice::from_ref(&pair);
@@ -371,7 +373,8 @@ mod tests {
         let wide = Window::Box { width: 70.0 };
         let s = shape(31, 29, 3);
         let p = Picture::noise(&[s]);
-        let taps_of = |w| [Some((taps::of(w, 0), taps::of(w, 0)))];
+        let taps_of =
+            |w| [Some((taps::of(w, 0, Precision::Eight), taps::of(w, 0, Precision::Eight)))];
         let got = check(&[s], &|isa| {
             let (taps, first) = (taps_of(wide), Components::FIRST);
             let codes = Numbers::Codes;

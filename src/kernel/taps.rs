@@ -1,5 +1,6 @@
 //! The weights of separable averages.
 
+use super::lookup::Precision;
 use crate::filter::Window;
 
 /// An odd number of weights around a pixel.
@@ -22,9 +23,14 @@ pub(in crate::kernel) struct BoxWindow {
     pub end: f32,
 }
 
-/// Gaussians end where less than this is left beyond them, so that a full-scale step in what is
-/// cut off moves a result by less than a quarter of the tolerance of 8 bits.
-const REST: f64 = 1.0 / 16_384.0;
+/// What may be cut off a Gaussian, so that no picture shows it: a quarter of the precision that
+/// the codes call for.
+const fn rest(precision: Precision) -> f64 {
+    match precision {
+        Precision::Eight => 1.0 / (1 << 14) as f64,
+        Precision::Sixteen => 1.0 / (1 << 22) as f64,
+    }
+}
 
 impl Taps {
     /// The weights `half[0]` at the pixel and `half[k]` at distance `k` on both sides.
@@ -56,18 +62,18 @@ impl Taps {
 /// The weights of `window` on a plane with chroma shift `shift` along this axis: lengths (a
 /// binomial's radius) are divided by `2^shift`, a box to no less than one pixel. Normalised in
 /// `f64`.
-pub fn of(window: Window, shift: u8) -> Taps {
+pub fn of(window: Window, shift: u8, precision: Precision) -> Taps {
     let scale = f64::from(1u8 << shift);
     match window {
         Window::Point => Taps::symmetric(vec![1.0]),
-        Window::Gaussian { sigma } => gaussian(sigma / scale),
+        Window::Gaussian { sigma } => gaussian(sigma / scale, rest(precision)),
         Window::Box { width } => boxed((width / scale).max(1.0)),
         // Half up: a radius of 2 is 1 at shift 1.
         Window::Binomial { taps } => binomial(((taps / 2) as f64 / scale + 0.5) as usize),
     }
 }
 
-fn gaussian(sigma: f64) -> Taps {
+fn gaussian(sigma: f64, least: f64) -> Taps {
     let at = |k: usize| libm::exp(-0.5 * (k as f64 / sigma) * (k as f64 / sigma));
     // Nine standard deviations hold all that an f64 can tell.
     let far = (9.0 * sigma).ceil() as usize + 1;
@@ -75,7 +81,7 @@ fn gaussian(sigma: f64) -> Taps {
     let total: f64 = all[0] + 2.0 * all[1..].iter().rev().sum::<f64>();
     let mut rest = 0.0;
     let mut keep = all.len();
-    while keep > 1 && rest + 2.0 * all[keep - 1] < REST * total {
+    while keep > 1 && rest + 2.0 * all[keep - 1] < least * total {
         rest += 2.0 * all[keep - 1];
         keep -= 1;
     }
@@ -127,32 +133,45 @@ mod tests {
             Window::Binomial { taps: 5 },
         ] {
             for shift in 0..3 {
-                assert!((sum(&of(window, shift)) - 1.0).abs() < 1e-5, "{window:?}");
+                assert!(
+                    (sum(&of(window, shift, Precision::Eight)) - 1.0).abs() < 1e-5,
+                    "{window:?}"
+                );
             }
         }
     }
 
     #[test]
     fn a_gaussian_is_cut_where_little_is_left() {
-        let taps = of(Window::Gaussian { sigma: 3.0 }, 0);
+        let taps = of(Window::Gaussian { sigma: 3.0 }, 0, Precision::Eight);
         assert_eq!(taps.radius(), 12);
         assert!((taps.half()[3] / taps.half()[0] - (-0.5f32).exp()).abs() < 1e-6);
-        assert!(of(Window::Gaussian { sigma: 0.1 }, 0).is_point());
-        assert_eq!(of(Window::Gaussian { sigma: 6.0 }, 1), of(Window::Gaussian { sigma: 3.0 }, 0));
+        assert!(of(Window::Gaussian { sigma: 0.1 }, 0, Precision::Eight).is_point());
+        assert_eq!(
+            of(Window::Gaussian { sigma: 6.0 }, 1, Precision::Eight),
+            of(Window::Gaussian { sigma: 3.0 }, 0, Precision::Eight)
+        );
     }
 
     #[test]
     fn boxes_count_fractions_of_a_pixel() {
-        let taps = of(Window::Box { width: 4.0 }, 0);
+        let taps = of(Window::Box { width: 4.0 }, 0, Precision::Eight);
         assert_eq!(taps.half(), [0.25, 0.25, 0.125]);
-        assert_eq!(of(Window::Box { width: 3.0 }, 2).half(), [1.0], "at least one pixel");
-        assert_eq!(of(Window::Box { width: 3.0 }, 0).radius(), 1);
+        assert_eq!(
+            of(Window::Box { width: 3.0 }, 2, Precision::Eight).half(),
+            [1.0],
+            "at least one pixel"
+        );
+        assert_eq!(of(Window::Box { width: 3.0 }, 0, Precision::Eight).radius(), 1);
     }
 
     #[test]
     fn binomials_are_pascals() {
-        assert_eq!(of(Window::Binomial { taps: 5 }, 0).half(), [0.375, 0.25, 0.0625]);
-        assert_eq!(of(Window::Binomial { taps: 1 }, 0).half(), [1.0]);
-        assert_eq!(of(Window::Binomial { taps: 5 }, 1).half(), [0.5, 0.25]);
+        assert_eq!(
+            of(Window::Binomial { taps: 5 }, 0, Precision::Eight).half(),
+            [0.375, 0.25, 0.0625]
+        );
+        assert_eq!(of(Window::Binomial { taps: 1 }, 0, Precision::Eight).half(), [1.0]);
+        assert_eq!(of(Window::Binomial { taps: 5 }, 1, Precision::Eight).half(), [0.5, 0.25]);
     }
 }

@@ -157,7 +157,8 @@ impl AxisWeights {
 fn around(at: f64, scale: f64, kernel: Kernel) -> (isize, Vec<f64>) {
     let stretch = scale.abs().max(1.0);
     if kernel == Kernel::Nearest {
-        return ((at + 0.5).floor() as isize, vec![1.0]);
+        // A tie is a tie although its position was rounded.
+        return ((at + 0.5 + 1e-9).floor() as isize, vec![1.0]);
     }
     if kernel == Kernel::Area {
         let half = scale.abs() / 2.0;

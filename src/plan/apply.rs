@@ -1,0 +1,114 @@
+//! Running a plan on a frame: segment after segment, each in bands of rows.
+
+use rayon::prelude::*;
+
+use super::Plan;
+use super::lower::{Head, Segment};
+use crate::error::{Error, Result};
+use crate::frame::{BufferPool, Frame, PlaneShape, Siting};
+use crate::kernel::{BoxRows, Load, PlaneMut, RotateRows, Slab, TurnRows, View, fill};
+
+/// How one frame is spread over the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bands {
+    /// The calling thread does all of it.
+    One,
+    /// Bands of rows, for whichever threads of the current rayon pool are idle.
+    Many,
+}
+
+/// A band is at least this high, so that what neighbouring bands compute twice stays small.
+const LEAST_ROWS: usize = 64;
+
+impl Plan {
+    /// The chain's result for one frame. The bytes are the same for any `bands`. Errors: the
+    /// frame is not of the layout that was planned for.
+    pub fn apply(&self, frame: Frame, bands: Bands, pool: &BufferPool) -> Result<Frame> {
+        if *frame.layout() != self.input {
+            let (got, want) = (frame.layout(), &self.input);
+            return Err(Error::internal(format!("a frame of {got} came to a plan for {want}")));
+        }
+        if self.passes.is_empty() && self.input == self.output {
+            return Ok(frame);
+        }
+        let mut between: Option<Slab> = None;
+        let (last, first) = self.program.segments.split_last().expect("there is always one");
+        let mut input = Some(frame);
+        for segment in first {
+            let mut slab = Slab::new(&segment.shapes, self.program.wide);
+            let views = views(input.as_ref(), between.as_ref());
+            run(segment, &views, slab.planes_mut(), bands);
+            between = Some(slab);
+            if let Some(frame) = input.take() {
+                frame.recycle(pool);
+            }
+        }
+        let mut output = Frame::from_pool(self.output, pool);
+        let views = views(input.as_ref(), between.as_ref());
+        run(last, &views, PlaneMut::all(&mut output), bands);
+        if let Some(frame) = input.take() {
+            frame.recycle(pool);
+        }
+        Ok(output)
+    }
+}
+
+fn views<'a>(frame: Option<&'a Frame>, slab: Option<&'a Slab>) -> Vec<View<'a>> {
+    match (frame, slab) {
+        (Some(frame), _) => View::all(frame),
+        (None, Some(slab)) => slab.views(),
+        (None, None) => Vec::new(),
+    }
+}
+
+/// Rows that one task fills: for each plane the first row and the rows themselves.
+type Band<'a> = Vec<(usize, PlaneMut<'a>)>;
+
+fn run(segment: &Segment, views: &[View<'_>], out: Vec<PlaneMut<'_>>, bands: Bands) {
+    let height = segment.shapes[0].height;
+    let count = match bands {
+        Bands::One => 1,
+        Bands::Many => (height / LEAST_ROWS).clamp(1, 4 * rayon::current_num_threads()),
+    };
+    let bands = split(&segment.shapes, out, height.div_ceil(count));
+    if bands.len() == 1 {
+        bands.into_iter().for_each(|band| compute(segment, views, band));
+    } else {
+        bands.into_par_iter().for_each(|band| compute(segment, views, band));
+    }
+}
+
+/// Cuts planes into bands of `rows` luma rows, rounded up to whole chroma rows.
+fn split<'a>(shapes: &[PlaneShape], out: Vec<PlaneMut<'a>>, rows: usize) -> Vec<Band<'a>> {
+    let shift = shapes.iter().map(|s| s.shift_y).max().unwrap_or(0);
+    let rows = rows.next_multiple_of(1 << shift);
+    let count = shapes[0].height.div_ceil(rows);
+    let mut bands: Vec<Band<'a>> = (0..count).map(|_| Vec::new()).collect();
+    for (shape, mut rest) in shapes.iter().zip(out) {
+        let step = rows >> shape.shift_y;
+        for (index, band) in bands.iter_mut().enumerate() {
+            let first = index * step;
+            let (head, tail) = rest.split_at(step.min(shape.height - first));
+            band.push((first, head));
+            rest = tail;
+        }
+    }
+    bands
+}
+
+/// Computes one band with a chain of row producers of its own.
+fn compute(segment: &Segment, views: &[View<'_>], mut band: Band<'_>) {
+    let mut chain: BoxRows<'_> = match &segment.head {
+        Head::Rows => Box::new(Load::new(views.to_vec())),
+        Head::Turn(turn) => Box::new(TurnRows::new(views.to_vec(), *turn)),
+        Head::Rotate { degrees, fill, kernel } => {
+            let (views, shapes) = (views.to_vec(), &segment.head_shapes);
+            // Chroma that is not subsampled lies on luma, whatever the siting.
+            Box::new(RotateRows::new(views, *degrees, shapes, Siting::Center, fill, *kernel))
+        }
+    };
+    for make in &segment.makes {
+        chain = make(chain);
+    }
+    fill(&mut *chain, &mut band);
+}
