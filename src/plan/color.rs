@@ -47,9 +47,9 @@ pub(super) fn reals_from_codes(ycbcr: &Ycbcr, depth: Depth) -> Affine3 {
 pub(super) fn codes_from_reals(ycbcr: &Ycbcr, depth: Depth) -> Affine3 {
     let m = reals_from_codes(ycbcr, depth).0;
     let mut out = Affine3::IDENTITY;
-    for i in 0..3 {
-        out.0[i][i] = 1.0 / m[i][i];
-        out.0[i][3] = -m[i][3] / m[i][i];
+    for (i, (row, from)) in out.0.iter_mut().zip(m).enumerate() {
+        row[i] = 1.0 / from[i];
+        row[3] = -from[3] / from[i];
     }
     out
 }

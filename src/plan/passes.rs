@@ -405,11 +405,11 @@ fn on_grid(geometry: &Geometry, kind: Kind, size: Size, media: Media) -> bool {
     let (step_x, step_y) = (1u32 << h, 1u32 << v);
     match geometry {
         Geometry::Resize { .. } => true,
-        Geometry::Crop { x, y, .. } => x % step_x == 0 && y % step_y == 0,
+        Geometry::Crop { x, y, .. } => x.is_multiple_of(step_x) && y.is_multiple_of(step_y),
         Geometry::Pad { x, y, size: canvas, .. } => {
             let fits = |start: u32, len: u32, canvas: u32, step: u32| {
                 let end = start + len;
-                start % step == 0 && (end % step == 0 || end == canvas)
+                start.is_multiple_of(step) && (end.is_multiple_of(step) || end == canvas)
             };
             fits(*x, size.width, canvas.width, step_x)
                 && fits(*y, size.height, canvas.height, step_y)

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::oracle::reference;
 use super::*;
@@ -99,7 +100,7 @@ fn codes(frame: &Frame) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// The precision rule: each code lies within `slack` of the range that the reference takes when
+/// The precision rule, with a range that is sampled, not proved: each code lies within `slack` of the range that the reference takes when
 /// its intermediate reals move by 2^-12 (8 and 10 bit) or 2^-20.
 fn check(ops: &[Op], layout: Layout, media: Media, seed: u64, slack: f64) {
     let plan = plan(ops, layout, media);
@@ -237,7 +238,7 @@ fn any_layout() -> impl Strategy<Value = (Layout, Media)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, rng_seed: RngSeed::Fixed(20_261_124), ..ProptestConfig::default() })]
 
     #[test]
     fn runs_match_the_reference(
