@@ -185,7 +185,7 @@ per_isa! {
 mod tests {
     use super::*;
     use crate::frame::Siting;
-    use crate::kernel::chroma::Grid;
+    use crate::kernel::grid::Grid;
     use crate::kernel::testing::{Picture, check, close, formula, planar, shape};
     use crate::kernel::weights::{AxisMap, radius, value};
 

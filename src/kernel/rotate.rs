@@ -1,7 +1,7 @@
 //! A turn by any angle about the centre.
 
 use super::Rows;
-use super::chroma::Grid;
+use super::grid::Grid;
 use super::view::{Codes, View};
 use super::weights::{radius, value};
 use crate::filter::Kernel;

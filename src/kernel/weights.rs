@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::chroma::Grid;
+use super::grid::Grid;
 use crate::filter::Kernel;
 
 /// Which position of the input a sample of the output falls on: `scale * out + offset`, sample
