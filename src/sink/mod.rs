@@ -1,0 +1,15 @@
+//! Where a run's outputs go: named, checked before the run, put in place whole.
+
+pub mod check;
+pub mod file;
+pub mod folder;
+pub mod naming;
+pub mod null;
+pub mod owner;
+mod place;
+
+pub use file::FileSink;
+pub use folder::FolderSink;
+pub use naming::Template;
+pub use null::NullSink;
+pub use place::{Clobber, Durable, Writing, sweep};

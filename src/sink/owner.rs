@@ -1,0 +1,149 @@
+//! One run owns an output folder: an advisory lock on a file inside it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::{Error, Kind, Result};
+use crate::journal::FOLDER;
+
+/// How long a lock that is held is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Time between two tries. There is no call that waits for a lock for a limited time.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// The ownership of an output folder; it ends when this is dropped or the process dies.
+///
+/// The lock belongs to the open file, so a child process that inherits the descriptor owns the
+/// folder too, and the folder stays owned until the last of them is gone.
+#[derive(Debug)]
+pub struct Owner {
+    file: File,
+    held: Held,
+    path: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Held {
+    Locked,
+    Unsupported,
+}
+
+/// Makes this run the owner of an output folder, which is created if it is not there. A lock
+/// that another run holds is waited for, [`PATIENCE`] long.
+///
+/// # Errors
+/// `Temporary`: another run owns it; named by its process if it said so. `System`: the folder or
+/// the lock file cannot be made.
+pub fn lock(out: &Path) -> Result<Owner> {
+    lock_within(out, PATIENCE)
+}
+
+fn lock_within(out: &Path, patience: Duration) -> Result<Owner> {
+    let folder = out.join(FOLDER);
+    std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
+    let path = folder.join("lock");
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|e| Error::io("open", &path, &e))?;
+    let start = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {
+                sign(&mut file).map_err(|e| Error::io("write", &path, &e))?;
+                return Ok(Owner { file, held: Held::Locked, path });
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::WOULDBLOCK) if start.elapsed() < patience => std::thread::sleep(PAUSE),
+            Err(Errno::WOULDBLOCK) => return Err(busy(out, &mut file, patience)),
+            // Some network file systems have no locks. Refusing to work there helps nobody.
+            Err(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => {
+                return Ok(Owner { file, held: Held::Unsupported, path });
+            }
+            Err(e) => return Err(Error::io("lock", &path, &e.into())),
+        }
+    }
+}
+
+impl Owner {
+    /// What the user should know: that the file system has no locks.
+    pub fn warning(&self) -> Option<String> {
+        (self.held == Held::Unsupported).then(|| {
+            let path = self.path.display();
+            format!("the file system of {path} has no locks; start no second run there")
+        })
+    }
+}
+
+impl AsFd for Owner {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+/// Leaves the process number for others to name. Only a help to people: the lock is the truth.
+fn sign(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())
+}
+
+fn busy(out: &Path, file: &mut File, waited: Duration) -> Error {
+    let mut text = String::new();
+    let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse::<u32>().ok());
+    let holder = pid.map_or_else(|| "another run".to_owned(), |pid| format!("process {pid}"));
+    Error::new(
+        Kind::Temporary,
+        format!("{holder} works on {}; waited {} s for it", out.display(), waited.as_secs_f32()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_owner_is_refused_by_name_until_the_first_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("new/out");
+        let first = lock(&out).unwrap();
+        assert!(first.warning().is_none());
+        let error = lock_within(&out, Duration::from_millis(60)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Temporary);
+        let pid = format!("process {}", std::process::id());
+        assert!(error.to_string().starts_with(&pid), "{error}");
+        drop(first);
+        lock_within(&out, Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_becomes_free_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = lock(dir.path()).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(100));
+                drop(first);
+            });
+            lock_within(dir.path(), Duration::from_secs(30)).unwrap();
+        });
+    }
+
+    #[test]
+    fn an_output_folder_that_is_a_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        std::fs::write(&out, "").unwrap();
+        let error = lock(&out).unwrap_err().to_string();
+        assert!(error.contains("out/.lumaloom"), "{error}");
+    }
+}

@@ -1,0 +1,13 @@
+//! Where a run's inputs come from: folders walked, lists frozen, files read.
+
+mod argument;
+pub mod folder;
+mod glob;
+pub mod manifest;
+mod search;
+pub mod shard;
+pub mod walk;
+
+pub use manifest::Manifest;
+pub use shard::Shard;
+pub use walk::{Inputs, WalkOptions, plan_inputs};

@@ -1,0 +1,180 @@
+//! The walk through folders: candidates by their extension, everything else counted unopened.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::fs::{self, Metadata};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::argument::{Place, special};
+use super::glob::Pattern;
+use crate::codec::{Format, RAW_EXTENSIONS};
+use crate::error::{Error, Result};
+use crate::link::Item;
+
+/// The folder inside each output folder that is ours.
+const OURS: &str = ".lumaloom";
+
+/// What was found so far.
+pub(super) struct Search {
+    /// In the order of the arguments, each file once.
+    pub found: Vec<Found>,
+    /// What was met and is no candidate.
+    pub skipped: BTreeMap<String, u64>,
+    seen: HashSet<PathBuf>,
+    /// Device and inode of the output folder, if it is there.
+    out: Option<(u64, u64)>,
+}
+
+/// A candidate.
+pub(super) struct Found {
+    input: PathBuf,
+    /// Absolute; see [`Place::place`].
+    pub place: PathBuf,
+    size: u64,
+    mtime_ns: i64,
+}
+
+impl Found {
+    /// The item, not yet numbered.
+    pub fn into_item(self, rel: PathBuf) -> Item {
+        let Self { input, place: _, size, mtime_ns } = self;
+        Item { input, rel, number: 0, size, mtime_ns }
+    }
+}
+
+impl Search {
+    pub fn new(out: Option<&Path>) -> Self {
+        let out = out.and_then(|out| fs::metadata(out).ok()).map(|data| (data.dev(), data.ino()));
+        Self { found: Vec::new(), skipped: BTreeMap::new(), seen: HashSet::new(), out }
+    }
+
+    /// A file that was named: a candidate whatever its extension, unless it is camera RAW, which
+    /// a shell's `*` brings along.
+    pub fn named(&mut self, place: Place) {
+        let extension = extension(&place.place);
+        if is_raw(&extension) {
+            self.skip(extension);
+            return;
+        }
+        let data = fs::metadata(&place.typed).ok();
+        self.add(place, data.as_ref());
+    }
+
+    /// All below a folder, or what a pattern takes of it. Returns how many entries the pattern
+    /// took, images or not.
+    ///
+    /// # Errors
+    /// `System`: the folder itself cannot be listed.
+    pub fn folder(&mut self, root: &Place, pattern: Option<&Pattern>) -> Result<usize> {
+        let mut taken = 0;
+        let mut walk = WalkDir::new(&root.real).min_depth(1).into_iter();
+        while let Some(entry) = walk.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.unreadable(root, &error)?;
+                    continue;
+                }
+            };
+            let Ok(below) = entry.path().strip_prefix(&root.real) else { continue };
+            // As in a shell, wildcards take nothing that is hidden.
+            let takes =
+                pattern.is_none_or(|pattern| !is_hidden(entry.file_name()) && pattern.takes(below));
+            if entry.file_type().is_dir() {
+                let may_hold = pattern.is_none_or(|pattern| pattern.may_hold(below));
+                if !may_hold || !self.enters(&entry, takes) {
+                    walk.skip_current_dir();
+                    continue;
+                }
+            }
+            if takes {
+                taken += 1;
+                self.met(root.join(below), &entry);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether the walk goes into a folder. What it passes over is counted if it was wanted.
+    fn enters(&mut self, folder: &DirEntry, wanted: bool) -> bool {
+        if folder.file_name() == OURS {
+            return false;
+        }
+        if is_hidden(folder.file_name()) {
+            if wanted {
+                self.skip("hidden folder".to_owned());
+            }
+            return false;
+        }
+        // By device and inode, so that the way in which it was typed does not matter.
+        self.out.is_none()
+            || folder.metadata().map_or(true, |data| self.out != Some((data.dev(), data.ino())))
+    }
+
+    /// An entry that is wanted. Folders are walked, not met.
+    fn met(&mut self, place: Place, entry: &DirEntry) {
+        let kind = entry.file_type();
+        if kind.is_dir() {
+            return;
+        }
+        if !kind.is_file() {
+            self.skip(special(kind).to_owned());
+            return;
+        }
+        let extension = extension(entry.path());
+        if is_hidden(entry.file_name()) {
+            self.skip(format!("{extension} (hidden)"));
+        } else if Format::from_extension(&extension).is_none() || is_raw(&extension) {
+            self.skip(extension);
+        } else {
+            self.add(place, entry.metadata().ok().as_ref());
+        }
+    }
+
+    /// A folder that cannot be listed stands in the list for what it holds; reading it fails.
+    fn unreadable(&mut self, root: &Place, error: &walkdir::Error) -> Result<()> {
+        let path = error.path().unwrap_or(&root.real);
+        match path.strip_prefix(&root.real) {
+            Ok(below) if !below.as_os_str().is_empty() => {
+                self.add(root.join(below), None);
+                Ok(())
+            }
+            _ => Err(Error::system(format!("failed to list {}: {error}", root.typed.display()))),
+        }
+    }
+
+    /// A candidate whose data could not be had stays one: reading it will say why.
+    fn add(&mut self, place: Place, data: Option<&Metadata>) {
+        if self.seen.insert(place.real) {
+            let (size, mtime_ns) = data.map_or((0, 0), |data| (data.len(), mtime_ns(data)));
+            self.found.push(Found { input: place.typed, place: place.place, size, mtime_ns });
+        }
+    }
+
+    fn skip(&mut self, kind: String) {
+        *self.skipped.entry(kind).or_default() += 1;
+    }
+}
+
+/// Nanoseconds since 1970, at most what fits: year 2262.
+pub(super) fn mtime_ns(data: &Metadata) -> i64 {
+    data.mtime().saturating_mul(1_000_000_000).saturating_add(data.mtime_nsec())
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_bytes().first() == Some(&b'.')
+}
+
+fn is_raw(extension: &str) -> bool {
+    RAW_EXTENSIONS.contains(&extension)
+}
+
+/// In lower case and without the dot; `no extension` without one.
+fn extension(path: &Path) -> String {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    extension.unwrap_or_else(|| "no extension".to_owned())
+}
