@@ -234,7 +234,7 @@ impl Format {
     /// The format that an extension (without the dot, in any case) stands for.
     pub fn from_extension(extension: &str) -> Option<Self> {
         let stands = |known: &&str| known.eq_ignore_ascii_case(extension);
-        Self::all().find(|format| format.extensions().iter().any(|e| stands(&e)))
+        Self::all().find(|format| format.extensions().iter().any(stands))
     }
 
     fn codec(self) -> &'static Codec {

@@ -71,7 +71,7 @@ impl<'a> Directories<'a> {
         let subs = entry(SUB_IFDS).into_iter().flat_map(|list| {
             let inline = list.count == 1;
             let at = if inline { Some(list.at) } else { self.u32(list.at).map(|v| v as usize) };
-            (0..list.count.min(MOST) as usize).filter_map(move |i| Some(at?.checked_add(4 * i)?))
+            (0..list.count.min(MOST) as usize).filter_map(move |i| at?.checked_add(4 * i))
         });
         let subs: Vec<u32> = subs.filter_map(|at| self.u32(at)).collect();
         entry(DNG_VERSION).is_some()

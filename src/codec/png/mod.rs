@@ -20,8 +20,8 @@ use crate::filter::Dihedral;
 use crate::frame::{BufferPool, Depth, Frame, Layout, Model};
 
 const PNG: Format = Format::Png;
-/// Metadata beyond this is refused; the decoder counts rows, profile and text against it.
-const MOST_METADATA: usize = 256 << 20;
+/// The decoder counts rows, an unpacked profile and text against this.
+const MOST_METADATA: usize = 64 << 20;
 
 type Source<'a> = Cursor<&'a [u8]>;
 

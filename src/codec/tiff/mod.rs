@@ -43,8 +43,8 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 
 /// The pixels of the first page, and what its tags say.
 pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
-    let size = header.layout.size();
-    let mut page = Page::open(bytes, &Limits { max_pixels: size.pixels() })?;
+    // The header was held to the limits; its layout must come out again.
+    let mut page = Page::open(bytes, &Limits { max_pixels: u64::MAX })?;
     if page.layout()? != header.layout {
         return Err(Error::internal("a TIFF's header and pixels differ in layout"));
     }

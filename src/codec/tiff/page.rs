@@ -97,6 +97,10 @@ impl<'a> Page<'a> {
 
         let (color, samples) = color(&mut decoder, stored.map(|(_, value)| value))?;
         let layout = decoder.image_buffer_layout().map_err(refused)?;
+        if tiled && layout.planes > 1 {
+            // The decoder takes the edge of the second plane's tiles for the first's, and panics.
+            return Err(unread("tiles in a plane for each component"));
+        }
         let kind = layout.sample_type.ok_or_else(|| unread("samples of this width"))?;
         let bits = decoder.colortype().map_err(refused)?.bit_depth();
         let mut decoder = decoder.with_limits(allowed(bytes, layout.complete_len));
@@ -116,7 +120,7 @@ impl<'a> Page<'a> {
         use DecodingSampleType::{F16, F32, F64, U8, U16, U32};
         let depth = match (self.color, self.kind) {
             (Color::Cmyk | Color::Ycbcr, _) => Depth::U8,
-            (Color::Palette, _) if self.palette.iter().flatten().all(|v| v % 257 == 0) => Depth::U8,
+            (Color::Palette, _) if self.palette.iter().flatten().all(is_byte) => Depth::U8,
             (Color::Palette, _) => Depth::U16,
             (_, U8) => Depth::U8,
             (_, U16 | U32) => Depth::U16,
@@ -160,6 +164,12 @@ fn allowed(bytes: &[u8], samples: usize) -> DecoderLimits {
     allowed.intermediate_buffer_size = bytes.len();
     allowed.decoding_buffer_size = samples + bytes.len() * VALUE;
     allowed
+}
+
+/// True for what an 8-bit value becomes in 16 bits: repeated, or with zeros behind.
+fn is_byte(value: &u16) -> bool {
+    let [high, low] = value.to_be_bytes();
+    low == high || low == 0
 }
 
 fn color(decoder: &mut Decoder<Overlay<'_>>, photometric: Option<u16>) -> Result<(Color, usize)> {

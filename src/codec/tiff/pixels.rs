@@ -63,7 +63,7 @@ fn from_bytes(page: &mut Page<'_>, bytes: Vec<u8>, layout: Layout) -> Result<Fra
             let colors = bytes.iter().map(|index| page.palette[usize::from(*index)]);
             match layout.depth() {
                 Depth::U8 => {
-                    packed::wrap(layout, colors.flat_map(|c| c.map(|v| (v / 257) as u8)).collect())
+                    packed::wrap(layout, colors.flat_map(|c| c.map(|v| (v >> 8) as u8)).collect())
                 }
                 _ => packed::wrap(layout, colors.flatten().collect()),
             }

@@ -112,7 +112,11 @@ impl File<'_> {
             losses.push(Loss::Density);
         }
         page.write_data(&samples).map_err(failed)?;
-        Ok(Encoded { bytes: out.into_inner(), losses })
+        let mut bytes = out.into_inner();
+        if !matches!(self.compression, Compression::Lzw | Compression::Deflate(_)) {
+            remove_predictor(&mut bytes);
+        }
+        Ok(Encoded { bytes, losses })
     }
 
     /// Differences compress better, but exist for integers only; and the encoder would take them
@@ -124,6 +128,26 @@ impl File<'_> {
             true => Predictor::Horizontal,
             false => Predictor::None,
         }
+    }
+}
+
+/// Takes the predictor's tag out of the only page's directory. The encoder always writes it, and
+/// libtiff warns of it where the compression has no use for one.
+fn remove_predictor(file: &mut [u8]) {
+    const ENTRY: usize = 12;
+    let short = |at: usize| file.get(at..).and_then(<[u8]>::first_chunk).copied();
+    let tag = |at| short(at).map(u16::from_ne_bytes);
+    let Some(first) = file.get(4..).and_then(<[u8]>::first_chunk).copied() else { return };
+    let directory = u32::from_ne_bytes(first) as usize;
+    let Some(count) = tag(directory) else { return };
+    let entries = directory + 2;
+    let end = entries + ENTRY * usize::from(count) + size_of::<u32>();
+    let found = (0..usize::from(count))
+        .map(|i| entries + ENTRY * i)
+        .find(|at| tag(*at) == Some(Tag::Predictor.to_u16()));
+    if let (Some(at), true) = (found, end <= file.len()) {
+        file.copy_within(at + ENTRY..end, at);
+        file[directory..entries].copy_from_slice(&(count - 1).to_ne_bytes());
     }
 }
 
