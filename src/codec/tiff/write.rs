@@ -133,7 +133,7 @@ impl File<'_> {
 
 /// Takes the predictor's tag out of the only page's directory. The encoder always writes it, and
 /// libtiff warns of it where the compression has no use for one.
-fn remove_predictor(file: &mut [u8]) {
+fn remove_predictor(file: &mut Vec<u8>) {
     const ENTRY: usize = 12;
     let short = |at: usize| file.get(at..).and_then(<[u8]>::first_chunk).copied();
     let tag = |at| short(at).map(u16::from_ne_bytes);
@@ -145,8 +145,10 @@ fn remove_predictor(file: &mut [u8]) {
     let found = (0..usize::from(count))
         .map(|i| entries + ENTRY * i)
         .find(|at| tag(*at) == Some(Tag::Predictor.to_u16()));
-    if let (Some(at), true) = (found, end <= file.len()) {
+    // The directory is the last thing that the encoder writes.
+    if let (Some(at), true) = (found, end == file.len()) {
         file.copy_within(at + ENTRY..end, at);
+        file.truncate(end - ENTRY);
         file[directory..entries].copy_from_slice(&(count - 1).to_ne_bytes());
     }
 }
