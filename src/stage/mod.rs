@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind, Result};
 pub use crate::link::{Cancel, Level, Reason};
 use crate::link::{Item, Packet};
+pub use crate::plan::Bands;
 pub use epoch::Epoch;
 
 /// Whether outputs must come in the order of the inputs. A property of the job.
@@ -29,15 +30,6 @@ pub enum WhenStopped {
     Commit,
     /// The sink aborts; a part of a clip is no clip.
     Discard,
-}
-
-/// How one frame is spread over the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bands {
-    /// The calling thread does all of it.
-    One,
-    /// Bands of rows, for whichever threads of the current rayon pool are idle.
-    Many,
 }
 
 /// A promise to read one item: its place in the order and the bytes that reading will hold.

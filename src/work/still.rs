@@ -1,0 +1,268 @@
+//! The work on stills: coded bytes in, coded bytes out; decode, plan, encode.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::plans::{Key, Plans};
+use crate::codec::{
+    self, Calibration, DecodeHint, EncodeOptions, Format, Header, Limits, Metadata,
+};
+use crate::error::{Error, Result};
+use crate::event::Loss;
+use crate::filter::ProfileChange;
+use crate::frame::{BufferPool, Layout};
+use crate::link::{Packet, Part, Payload};
+use crate::plan::{Bands, Chain, Decoder, Input, Media, Plan, Shrink};
+use crate::stage::Work;
+
+/// How stills are worked on, beside the chain.
+#[derive(Clone, Debug)]
+pub struct StillOptions {
+    /// How outputs are written.
+    pub encode: EncodeOptions,
+    /// What an input may ask for.
+    pub limits: Limits,
+    /// Whether a reduction may begin in the decoder.
+    pub shrink: Shrink,
+    /// How long one picture may take; looked at between passes. `None` is no limit.
+    pub timeout: Option<Duration>,
+}
+
+/// Puts a chain on coded pictures. Needs no file and no network.
+pub struct StillWork {
+    chain: Chain,
+    options: StillOptions,
+    plans: Plans,
+    pool: BufferPool,
+}
+
+impl StillWork {
+    /// A work for `threads` threads, which is how many buffers are kept for use again.
+    pub fn new(chain: Chain, options: StillOptions, threads: usize) -> Self {
+        Self { chain, options, plans: Plans::default(), pool: BufferPool::new(2 * threads) }
+    }
+
+    /// What a coded picture is, and what will be done to it.
+    ///
+    /// # Errors
+    /// It is no picture that we read, it is over the limits, or the chain cannot work on it.
+    pub fn plan(&self, bytes: &[u8]) -> Result<(Header, Arc<Plan>)> {
+        let header = codec::probe(bytes, &self.options.limits)?;
+        let plan = self.plans.get(Key::of(&header), || self.make(&header))?;
+        Ok((header, plan))
+    }
+
+    /// The most bytes that a picture holds at once, its own coded ones included.
+    pub fn peak_bytes(&self, bytes: &[u8], header: &Header, plan: &Plan) -> u64 {
+        let coded = bytes.len() as u64;
+        // The decoder's frame is the plan's input; each is counted once.
+        let decoder = codec::decoded_peak(bytes, header).saturating_sub(header.layout.bytes());
+        coded
+            + decoder
+            + plan.peak_bytes()
+            + codec::encode_bound(self.format(header), plan.output())
+    }
+
+    fn format(&self, header: &Header) -> Format {
+        self.options.encode.format.unwrap_or(header.format)
+    }
+
+    fn make(&self, header: &Header) -> Result<Plan> {
+        let format = self.format(header);
+        let decoder = if header.format == Format::Jpeg { Decoder::Scaling } else { Decoder::Whole };
+        let input = Input {
+            layout: header.layout,
+            orientation: header.orientation,
+            icc: header.icc.as_deref(),
+            finish: codec::curve_between(header.format, format),
+            decoder,
+        };
+        let fit = |layout: Layout| codec::fit(format, layout, &self.options.encode);
+        Plan::new(&self.chain, &input, &fit, Media::Still, self.options.shrink)
+    }
+
+    fn picture(&self, packet: &mut Packet, bands: Bands) -> Result<Vec<u8>> {
+        let started = Instant::now();
+        let bytes = take_bytes(packet)?;
+        let (header, plan) = self.plan(&bytes)?;
+        let notes = &mut packet.notes;
+        notes.pixels = header.layout.size().pixels();
+        let hint = plan.hint();
+        let hint = DecodeHint { luma_only: hint.luma_only, shrink: hint.shrink };
+        let still = codec::decode(&bytes, &header, hint, &self.pool)?;
+        drop(bytes);
+        self.in_time(started)?;
+        let frame = plan.apply(still.frame, bands, &self.pool)?;
+        self.in_time(started)?;
+        let metadata = match plan.profile() {
+            ProfileChange::Keep => still.metadata,
+            ProfileChange::Srgb => as_srgb(still.metadata),
+        };
+        let size = plan.output().size();
+        (notes.width, notes.height) = (size.width, size.height);
+        notes.format = Some(self.format(&header).extension().to_owned());
+        let encode = &self.options.encode;
+        let encoded = codec::encode(frame, &metadata, &header, encode, &self.pool)?;
+        notes.losses = losses(&header, &plan, encoded.losses);
+        Ok(encoded.bytes)
+    }
+
+    fn in_time(&self, started: Instant) -> Result<()> {
+        match self.options.timeout {
+            Some(limit) if started.elapsed() > limit => {
+                Err(Error::input(format!("took longer than {} s (--timeout)", limit.as_secs_f64())))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Work for StillWork {
+    fn peak(&self, packet: &Packet) -> Result<u64> {
+        let bytes = bytes(packet)?;
+        let (header, plan) = self.plan(bytes)?;
+        Ok(self.peak_bytes(bytes, &header, &plan))
+    }
+
+    fn process(&self, mut packet: Packet, bands: Bands) -> Packet {
+        packet.outcome = self.picture(&mut packet, bands).map(|bytes| {
+            vec![Part { key: (packet.item.number, 0), payload: Payload::Bytes(bytes) }]
+        });
+        packet
+    }
+}
+
+/// The coded picture in a packet.
+fn bytes(packet: &Packet) -> Result<&[u8]> {
+    match packet.outcome.as_deref() {
+        Ok([Part { payload: Payload::Bytes(bytes), .. }]) => Ok(bytes),
+        Ok(_) => Err(not_one_file()),
+        Err(error) => Err(error.clone()),
+    }
+}
+
+/// The coded picture, taken out of its packet, so that it can go before the output is made.
+fn take_bytes(packet: &mut Packet) -> Result<Vec<u8>> {
+    let parts = std::mem::replace(&mut packet.outcome, Ok(Vec::new()))?;
+    match <[Part; 1]>::try_from(parts) {
+        Ok([Part { payload: Payload::Bytes(bytes), .. }]) => Ok(bytes),
+        _ => Err(not_one_file()),
+    }
+}
+
+fn not_one_file() -> Error {
+    Error::internal("a packet of this job is one coded file")
+}
+
+/// A picture that is sRGB now carries no profile: readers take it for sRGB, and PNG says so.
+fn as_srgb(metadata: Metadata) -> Metadata {
+    const RELATIVE_COLORIMETRIC: u8 = 1;
+    let calibration =
+        Calibration { srgb_intent: Some(RELATIVE_COLORIMETRIC), ..Calibration::default() };
+    Metadata { icc: None, calibration, ..metadata }
+}
+
+/// What was lost in reading, between the layouts and in writing, each kind once.
+fn losses(header: &Header, plan: &Plan, written: Vec<Loss>) -> Vec<Loss> {
+    let mut all = header.losses.clone();
+    all.extend(codec::fit_losses(header.layout, *plan.output()));
+    all.extend(written);
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Depth, Frame, Model, Size};
+    use crate::link::Item;
+
+    fn options(encode: EncodeOptions) -> StillOptions {
+        let limits = Limits { max_pixels: 1_000_000 };
+        StillOptions { encode, limits, shrink: Shrink::Auto, timeout: None }
+    }
+
+    fn png(model: Model, depth: Depth) -> Vec<u8> {
+        let layout = Layout::new(Size::new(37, 21), model, depth).unwrap();
+        let mut frame = Frame::zeroed(layout);
+        for (i, v) in frame.planes_mut()[0].data_mut::<u8>().unwrap().iter_mut().enumerate() {
+            *v = (i * 7 % 256) as u8;
+        }
+        let header = Header {
+            format: Format::Png,
+            layout,
+            orientation: crate::filter::Dihedral::IDENTITY,
+            icc: None,
+            losses: Vec::new(),
+        };
+        let pool = BufferPool::new(1);
+        let options = EncodeOptions::default();
+        codec::encode(frame, &Metadata::default(), &header, &options, &pool).unwrap().bytes
+    }
+
+    fn run(work: &StillWork, bytes: Vec<u8>) -> Packet {
+        let packet = Packet::bytes(0, Item::default(), bytes);
+        match work.peak(&packet) {
+            Ok(peak) => assert!(peak > 0),
+            Err(error) => return Packet::failed(0, Item::default(), error),
+        }
+        work.process(packet, Bands::One)
+    }
+
+    fn coded(packet: Packet) -> Vec<u8> {
+        take_bytes(&mut { packet }).unwrap()
+    }
+
+    #[test]
+    fn a_picture_changes_format_and_says_what_is_lost() {
+        let encode = EncodeOptions { format: Some(Format::Jpeg), ..EncodeOptions::default() };
+        let work = StillWork::new(Chain::default(), options(encode), 1);
+        let done = run(&work, png(Model::Rgba, Depth::U8));
+        assert_eq!(done.notes.format.as_deref(), Some("jpg"));
+        assert_eq!((done.notes.width, done.notes.height, done.notes.pixels), (37, 21, 777));
+        assert_eq!(done.notes.losses, [Loss::Alpha]);
+        let bytes = coded(done);
+        assert_eq!(codec::sniff(&bytes), Some(Format::Jpeg));
+    }
+
+    #[test]
+    fn a_grey_chain_never_decodes_chroma() {
+        let jpeg = EncodeOptions { format: Some(Format::Jpeg), ..EncodeOptions::default() };
+        let first = StillWork::new(Chain::default(), options(jpeg), 1);
+        let picture = coded(run(&first, png(Model::Rgb, Depth::U8)));
+        let chain = Chain::parse("eq=contrast=1.2,gray,gamma=1.4").unwrap();
+        let work = StillWork::new(chain, options(EncodeOptions::default()), 1);
+        let (_, plan) = work.plan(&picture).unwrap();
+        assert!(plan.hint().luma_only, "{:?}", plan.explain());
+        let gray = coded(run(&work, picture));
+        let header = codec::probe(&gray, &Limits { max_pixels: 1_000_000 }).unwrap();
+        assert_eq!(header.layout.model(), Model::Gray);
+    }
+
+    #[test]
+    fn a_reduction_begins_in_the_decoder_only_where_it_may() {
+        let jpeg = EncodeOptions { format: Some(Format::Jpeg), ..EncodeOptions::default() };
+        let first = StillWork::new(Chain::default(), options(jpeg), 1);
+        let picture = coded(run(&first, png(Model::Rgb, Depth::U8)));
+        for (chain, shrink) in [("resize=4:2", 4), ("resize=9:5", 2), ("resize=19:11", 1)] {
+            let work =
+                StillWork::new(Chain::parse(chain).unwrap(), options(EncodeOptions::default()), 1);
+            assert_eq!(work.plan(&picture).unwrap().1.hint().shrink, shrink, "{chain}");
+        }
+        let off = StillOptions { shrink: Shrink::Off, ..options(EncodeOptions::default()) };
+        let work = StillWork::new(Chain::parse("resize=4:2").unwrap(), off, 1);
+        assert_eq!(work.plan(&picture).unwrap().1.hint().shrink, 1);
+    }
+
+    #[test]
+    fn what_is_no_picture_or_too_slow_fails_with_its_reason() {
+        let work = StillWork::new(Chain::default(), options(EncodeOptions::default()), 1);
+        assert!(run(&work, b"not a picture".to_vec()).outcome.is_err());
+        let hurried =
+            StillOptions { timeout: Some(Duration::ZERO), ..options(EncodeOptions::default()) };
+        let work = StillWork::new(Chain::default(), hurried, 1);
+        let error = run(&work, png(Model::Rgb, Depth::U8)).outcome.unwrap_err();
+        assert!(error.to_string().contains("--timeout"), "{error}");
+    }
+}
