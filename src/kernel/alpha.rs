@@ -83,65 +83,6 @@ impl Rows for Flatten<'_> {
     }
 }
 
-/// Drops alpha; colour stays as it is.
-pub struct DropAlpha<'a> {
-    up: BoxRows<'a>,
-    colors: usize,
-    pixels: Vec<f32>,
-}
-
-impl<'a> DropAlpha<'a> {
-    /// `up` gives `colors` (1 or 3) components and alpha.
-    pub fn new(up: BoxRows<'a>, colors: usize) -> Self {
-        Self { up, colors, pixels: Vec::new() }
-    }
-}
-
-impl Rows for DropAlpha<'_> {
-    fn begin(&mut self, first: &[usize]) {
-        self.up.begin(first);
-    }
-
-    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
-        let colors = self.colors;
-        self.pixels.resize(out.len() / colors * (colors + 1), 0.0);
-        self.up.row(plane, y, &mut self.pixels);
-        for (o, p) in out.chunks_exact_mut(colors).zip(self.pixels.chunks_exact(colors + 1)) {
-            o.copy_from_slice(&p[..colors]);
-        }
-    }
-}
-
-/// Puts in alpha, opaque everywhere.
-pub struct AddAlpha<'a> {
-    up: BoxRows<'a>,
-    colors: usize,
-    pixels: Vec<f32>,
-}
-
-impl<'a> AddAlpha<'a> {
-    /// `up` gives `colors` (1 or 3) components.
-    pub fn new(up: BoxRows<'a>, colors: usize) -> Self {
-        Self { up, colors, pixels: Vec::new() }
-    }
-}
-
-impl Rows for AddAlpha<'_> {
-    fn begin(&mut self, first: &[usize]) {
-        self.up.begin(first);
-    }
-
-    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
-        let colors = self.colors;
-        self.pixels.resize(out.len() / (colors + 1) * colors, 0.0);
-        self.up.row(plane, y, &mut self.pixels);
-        for (o, p) in out.chunks_exact_mut(colors + 1).zip(self.pixels.chunks_exact(colors)) {
-            o[..colors].copy_from_slice(p);
-            o[colors] = 1.0;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,16 +126,5 @@ mod tests {
             p.at(0, x, y, c) * alpha + f64::from(below[c]) * (1.0 - alpha)
         });
         close(&got[0], &want, 1e-6);
-    }
-
-    #[test]
-    fn opaque_alpha_goes_in_and_out() {
-        let p = Picture::noise(&[shape(33, 8, 1)]);
-        let got = check(&[shape(33, 8, 2)], &|_| Box::new(AddAlpha::new(p.rows(), 1)));
-        assert!(got[0].chunks_exact(2).all(|p| p[1] == 1.0));
-        let back = check(&p.shapes, &|_| {
-            Box::new(DropAlpha::new(Box::new(AddAlpha::new(p.rows(), 1)), 1))
-        });
-        assert_eq!(back, p.planes);
     }
 }

@@ -28,7 +28,7 @@ pub mod view;
 pub mod weights;
 pub mod window;
 
-pub use alpha::{AddAlpha, DropAlpha, Flatten, Premultiply, Unpremultiply};
+pub use alpha::{Flatten, Premultiply, Unpremultiply};
 pub use blur::BlurRows;
 pub use bytes::Fused8;
 pub use chroma::{Lift, Lower};
@@ -38,7 +38,7 @@ pub use grid::Grid;
 pub use load::{ClampRows, Load, fill, store};
 pub use lookup::{Lookup, Precision};
 pub use pick::PickRows;
-pub use planar::{Expand, Luma, MatrixTo1, PlanarPoint, TakePlane};
+pub use planar::{Luma, PlanarPoint, TakePlane};
 pub use point::{PointRows, Step};
 pub use rank::RankRows;
 pub use resample::ResampleRows;

@@ -111,70 +111,6 @@ per_isa! {
             *cr = q[0] * v[0] + q[1] * v[1] + q[2];
         }
     }
-
-    fn first_of_three(pixels: &[f32], out: &mut [f32]) {
-        for (o, p) in out.iter_mut().zip(pixels.chunks_exact(3)) {
-            *o = p[0];
-        }
-    }
-
-    fn three_of_one(values: &[f32], out: &mut [f32]) {
-        for (o, &v) in out.chunks_exact_mut(3).zip(values) {
-            [o[0], o[1], o[2]] = [v, v, v];
-        }
-    }
-}
-
-/// Grey out of neutral colour: the first of three components. Alpha has to be gone.
-pub struct MatrixTo1<'a> {
-    up: BoxRows<'a>,
-    pixels: Vec<f32>,
-    isa: Isa,
-}
-
-impl<'a> MatrixTo1<'a> {
-    /// `up` gives three components.
-    pub fn new(up: BoxRows<'a>) -> Self {
-        Self { up, pixels: Vec::new(), isa: Isa::best() }
-    }
-}
-
-impl Rows for MatrixTo1<'_> {
-    fn begin(&mut self, first: &[usize]) {
-        self.up.begin(first);
-    }
-
-    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
-        self.pixels.resize(out.len() * 3, 0.0);
-        self.up.row(plane, y, &mut self.pixels);
-        first_of_three(self.isa, &self.pixels, out);
-    }
-}
-
-/// Colour out of grey: R = G = B.
-pub struct Expand<'a> {
-    up: BoxRows<'a>,
-    values: Vec<f32>,
-    isa: Isa,
-}
-
-impl<'a> Expand<'a> {
-    /// `up` gives one component.
-    pub fn new(up: BoxRows<'a>) -> Self {
-        Self { up, values: Vec::new(), isa: Isa::best() }
-    }
-}
-
-impl Rows for Expand<'_> {
-    fn begin(&mut self, first: &[usize]) {
-        self.up.begin(first);
-    }
-
-    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
-        self.values.resize(out.len() / 3, 0.0);
-        self.up.row(plane, y, &mut self.values);
-        three_of_one(self.isa, &self.values, out);
-    }
 }
 
 /// One plane of several, as the only one: luma without its chroma.
@@ -204,7 +140,7 @@ impl Rows for TakePlane<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::testing::{Picture, check, close, formula, planar, shape};
+    use crate::kernel::testing::{Picture, check, close, formula, planar};
 
     #[test]
     fn planes_follow_their_formulas() {
@@ -233,15 +169,6 @@ mod tests {
         let p = Picture::noise(&planar(9, 8, 1, 1));
         let got = check(&p.shapes, &|isa| Box::new(PlanarPoint::new(p.rows(), None, None).on(isa)));
         assert_eq!(got, p.planes);
-    }
-
-    #[test]
-    fn one_component_and_three() {
-        let p = Picture::noise(&[shape(37, 8, 1)]);
-        let three = check(&[shape(37, 8, 3)], &|_| Box::new(Expand::new(p.rows())));
-        assert_eq!(three[0][..6], [0, 0, 0, 1, 1, 1].map(|i: usize| p.planes[0][i]));
-        let back = check(&p.shapes, &|_| Box::new(MatrixTo1::new(Box::new(Expand::new(p.rows())))));
-        assert_eq!(back, p.planes);
     }
 
     #[test]

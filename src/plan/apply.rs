@@ -37,7 +37,7 @@ impl Plan {
         for segment in first {
             let mut slab = Slab::new(&segment.shapes, self.program.wide);
             let views = views(input.as_ref(), between.as_ref());
-            run(segment, &views, slab.planes_mut(), bands);
+            run(segment, slab.planes_mut(), bands, &|band| compute(segment, &views, band));
             between = Some(slab);
             if let Some(frame) = input.take() {
                 frame.recycle(pool);
@@ -45,7 +45,10 @@ impl Plan {
         }
         let mut output = Frame::from_pool(self.output, pool);
         let views = views(input.as_ref(), between.as_ref());
-        run(last, &views, PlaneMut::all(&mut output), bands);
+        run(last, PlaneMut::all(&mut output), bands, &|mut band| match &self.program.direct {
+            Some(direct) => direct.compute(&views, &mut band),
+            None => compute(last, &views, band),
+        });
         if let Some(frame) = input.take() {
             frame.recycle(pool);
         }
@@ -64,7 +67,12 @@ fn views<'a>(frame: Option<&'a Frame>, slab: Option<&'a Slab>) -> Vec<View<'a>> 
 /// Rows that one task fills: for each plane the first row and the rows themselves.
 type Band<'a> = Vec<(usize, PlaneMut<'a>)>;
 
-fn run(segment: &Segment, views: &[View<'_>], out: Vec<PlaneMut<'_>>, bands: Bands) {
+fn run(
+    segment: &Segment,
+    out: Vec<PlaneMut<'_>>,
+    bands: Bands,
+    compute: &(dyn Fn(Band<'_>) + Sync),
+) {
     let height = segment.shapes[0].height;
     let count = match bands {
         Bands::One => 1,
@@ -72,9 +80,9 @@ fn run(segment: &Segment, views: &[View<'_>], out: Vec<PlaneMut<'_>>, bands: Ban
     };
     let bands = split(&segment.shapes, out, height.div_ceil(count));
     if bands.len() == 1 {
-        bands.into_iter().for_each(|band| compute(segment, views, band));
+        bands.into_iter().for_each(compute);
     } else {
-        bands.into_par_iter().for_each(|band| compute(segment, views, band));
+        bands.into_par_iter().for_each(compute);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::direct::{Direct, Steps};
 use super::oracle::shapes;
 use super::oracle_area::fill_codes;
 use super::passes::{Kind, Pass, Path, Rep, Run};
@@ -43,6 +44,8 @@ pub(super) struct Segment {
 pub(super) struct Program {
     pub segments: Vec<Segment>,
     pub wide: Wide,
+    /// A shorter way to the same bytes, where there is one.
+    pub direct: Option<Direct>,
 }
 
 /// How exactly intermediate reals are kept.
@@ -74,7 +77,10 @@ impl Program {
                 lowering.push(shapes_after(pass), |up| Box::new(ClampRows::new(up)));
             }
         }
-        Self { segments: lowering.segments, wide }
+        let curve = |curve: &Curve| lowering.gray_step(curve);
+        let fused = |fused: &[Fused]| lowering.steps(fused);
+        let direct = Direct::of(passes, input, output, &Steps { curve: &curve, fused: &fused });
+        Self { segments: lowering.segments, wide, direct }
     }
 
     /// Bytes of the whole pictures between segments that live at the same time: two at most.
@@ -171,8 +177,7 @@ impl Lowering {
     fn planar(&mut self, planes: &OnPlanes, to: Vec<PlaneShape>) {
         let luma = (!planes.luma.is_identity())
             .then(|| Luma::Lookup(self.lookup(&planes.luma, (0.0, 1.0))));
-        let same = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
-        let chroma = (planes.chroma != same).then(|| planes.chroma.map(|r| r.map(|v| v as f32)));
+        let chroma = planes.chroma_matrix();
         self.push(to, move |up| Box::new(PlanarPoint::new(up, luma.clone(), chroma)));
     }
 

@@ -6,6 +6,7 @@
 
 mod apply;
 mod color;
+mod direct;
 mod explain;
 mod lower;
 pub mod oracle;

@@ -58,6 +58,14 @@ pub(super) struct OnPlanes {
     pub chroma: [[f64; 3]; 2],
 }
 
+impl OnPlanes {
+    /// What the engine multiplies chroma with; `None` if chroma stays as it is.
+    pub fn chroma_matrix(&self) -> Option<[[f32; 3]; 2]> {
+        let same = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
+        (self.chroma != same).then(|| self.chroma.map(|row| row.map(|v| v as f32)))
+    }
+}
+
 /// Reduces fused steps to planes, if they keep luma and chroma apart and chroma affine.
 pub(super) fn on_planes(steps: &[Fused]) -> Option<OnPlanes> {
     let mut luma = Curve::IDENTITY;

@@ -261,6 +261,20 @@ proptest! {
     }
 
     #[test]
+    fn the_direct_way_gives_the_same_bytes(
+        ops in proptest::collection::vec(any_point(), 0..4),
+        (layout, media) in any_layout(),
+        seed in any::<u64>(),
+    ) {
+        let mut plan = plan(&ops, layout, media);
+        let pool = BufferPool::new(2);
+        let direct = plan.apply(frame(layout, seed), Bands::One, &pool).unwrap();
+        plan.program.direct = None;
+        let rows = plan.apply(frame(layout, seed), Bands::One, &pool).unwrap();
+        prop_assert!(direct == rows, "{}", plan.explain().join("\n"));
+    }
+
+    #[test]
     fn bands_change_nothing(
         ops in proptest::collection::vec(prop_oneof![any_point(), any_area(), any_geometry()], 1..4),
         (small, media) in any_layout(),
