@@ -77,6 +77,11 @@ impl Journal {
         }
         if start == Start::Fresh {
             journal.add(&lines::header(recipe))?;
+            // The names must outlive a crash of the machine as the lines do. Some network file
+            // systems refuse to sync folders; there the journal is as safe as they make it.
+            for folder in [folder.as_path(), out] {
+                let _ = File::open(folder).and_then(|folder| folder.sync_all());
+            }
         }
         Ok(journal)
     }

@@ -13,10 +13,8 @@ use super::argument::{Place, special};
 use super::glob::Pattern;
 use crate::codec::{Format, RAW_EXTENSIONS};
 use crate::error::{Error, Result};
+use crate::journal::FOLDER;
 use crate::link::Item;
-
-/// The folder inside each output folder that is ours.
-const OURS: &str = ".lumaloom";
 
 /// What was found so far.
 pub(super) struct Search {
@@ -101,7 +99,7 @@ impl Search {
 
     /// Whether the walk goes into a folder. What it passes over is counted if it was wanted.
     fn enters(&mut self, folder: &DirEntry, wanted: bool) -> bool {
-        if folder.file_name() == OURS {
+        if folder.file_name() == FOLDER {
             return false;
         }
         if is_hidden(folder.file_name()) {

@@ -51,7 +51,7 @@ impl Inputs {
         let kinds: Vec<String> =
             self.skipped.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         let seen = if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") };
-        Some(format!("no image is among the inputs (skipped: {seen})"))
+        Some(format!("no input is left that is an image (skipped: {seen})"))
     }
 }
 
@@ -148,7 +148,9 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
     use tempfile::TempDir;
 
+    use super::super::folder::FolderSource;
     use super::*;
+    use crate::stage::Source;
 
     /// A folder with these files; each holds its own name.
     fn tree(files: &[&str]) -> TempDir {
@@ -328,6 +330,26 @@ mod tests {
             let named = plan_inputs(std::slice::from_ref(&item.input), &WalkOptions::default());
             assert_eq!(named.unwrap().items[0].rel, item.rel);
         }
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_listed_is_an_item_that_fails() {
+        use rustix::fs::{OFlags, mkdirat, openat};
+        let dir = tree(&["a.jpg"]);
+        // Deeper than a path can say, which stops root as well.
+        let name = "x".repeat(250);
+        let mut here = openat(CWD, dir.path(), OFlags::RDONLY, Mode::empty()).unwrap();
+        for _ in 0..20 {
+            mkdirat(&here, &name, Mode::RWXU).unwrap();
+            here = openat(&here, &name, OFlags::RDONLY, Mode::empty()).unwrap();
+        }
+        let inputs = plan(&dir, &[""], &WalkOptions::default()).unwrap();
+        assert_eq!((inputs.items.len(), inputs.items[0].rel.as_path()), (2, Path::new("a.jpg")));
+        let source = FolderSource::new(inputs.items);
+        let outcomes = [0, 1].map(|_| source.read(source.next().unwrap()).outcome);
+        assert!(outcomes[0].is_ok());
+        let error = outcomes[1].as_ref().unwrap_err().to_string();
+        assert!(error.starts_with("failed to open"), "{error}");
     }
 
     #[test]
