@@ -85,7 +85,8 @@ fn point_fused(bencher: Bencher<'_, '_>, isa: &str) {
 fn blurred(bencher: Bencher<'_, '_>, window: Window) {
     let input = frame(Model::Rgb, Depth::U8);
     let shapes: Vec<PlaneShape> = input.layout().planes().collect();
-    let taps = [Some((taps::of(window, 0), taps::of(window, 0)))];
+    let taps =
+        [Some((taps::of(window, 0, Precision::Eight), taps::of(window, 0, Precision::Eight)))];
     run(bencher, (&input, Model::Rgb), SIZE, |up, _| {
         let all = Components::ALL;
         Box::new(BlurRows::new(up, &shapes, &taps, Numbers::Codes, all, None))
