@@ -175,6 +175,13 @@ pub enum Event {
     },
     /// A stage ended.
     StageEnded(StageReport),
+    /// A stage in a process of its own ended early, and why. Echoes are not told.
+    StageFailed {
+        /// Which.
+        name: StageName,
+        /// Why.
+        error: Error,
+    },
     /// Something worth saying that is no failure.
     Warning {
         /// A sentence fragment.

@@ -14,6 +14,7 @@ pub mod journal;
 pub mod kernel;
 pub mod link;
 pub mod observe;
+pub mod ordered;
 pub mod plan;
 pub mod sink;
 pub mod source;

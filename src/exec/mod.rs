@@ -1,15 +1,26 @@
 //! Executors: they decide what the links between the stages are made of, and nothing else.
 
+pub mod child;
+pub mod inline;
+pub mod processes;
+mod system;
+#[cfg(test)]
+mod tests;
+pub mod threads;
+mod watch;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::event::StageName;
-use crate::link::{Over, Queue};
+use crate::error::{Error, Kind, Result, Stop};
+use crate::event::{Event, Observer, StageName};
+use crate::link::{Budget, Cancel, Level, Over, Queue, Reason};
 use crate::observe::monitor;
-use crate::stage::Epoch;
+pub use crate::stage::Split;
+use crate::stage::{Ended, Epoch};
+pub use watch::watched;
 
 /// How a run is spread over the machine.
 #[derive(Clone, Debug)]
@@ -20,6 +31,8 @@ pub struct Settings {
     pub split: Split,
     /// Readers, 1...
     pub io_threads: usize,
+    /// Packets that a link holds, 1...
+    pub capacity: usize,
     /// Bytes in flight: a quarter for what was read ahead, the rest for frames.
     pub mem: u64,
     /// What happens to an item above that.
@@ -45,6 +58,7 @@ impl Default for Settings {
             threads: 1,
             split: Split::Auto,
             io_threads: 1,
+            capacity: 16,
             mem: 1 << 30,
             over: Over::Alone,
             on_error: OnError::Continue,
@@ -55,17 +69,6 @@ impl Default for Settings {
             last_resort: LastResort::default(),
         }
     }
-}
-
-/// What the threads of the pool share out among them: `--split`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
-    /// Frames side by side, each on one thread.
-    Frames,
-    /// One frame at a time, in bands.
-    Bands,
-    /// Frames side by side; threads that would be idle take bands of them.
-    Auto,
 }
 
 /// What a failed item means for the rest: `--on-error`.
@@ -128,4 +131,45 @@ impl monitor::Gauges for Gauges {
     fn in_flight_bytes(&self) -> u64 {
         self.in_flight.load(Ordering::Relaxed)
     }
+}
+
+/// The two budgets: what may be read ahead, and what frames may hold. Two, so that readers
+/// never take the memory that the packets before them need to get done.
+pub fn budgets(settings: &Settings, cancel: &Cancel) -> (Budget, Budget) {
+    let ahead = settings.mem / 4;
+    let budget = |bytes| Budget::watched(bytes, settings.over, cancel, &settings.gauges.in_flight);
+    (budget(ahead), budget(settings.mem - ahead))
+}
+
+/// Hands events on, and drains the run at the first failure where that is wished.
+struct Listening<'a> {
+    observer: &'a dyn Observer,
+    cancel: &'a Cancel,
+    on_error: OnError,
+}
+
+impl Observer for Listening<'_> {
+    fn on(&self, event: &Event) {
+        self.observer.on(event);
+        if self.on_error == OnError::Stop && matches!(event, Event::Failed { .. }) {
+            self.cancel.raise(Level::Drain, Reason::Failure);
+        }
+    }
+}
+
+/// What a run's end is to its caller.
+fn outcome(ended: Result<Ended, Stop>, cancel: &Cancel) -> Result<()> {
+    match ended {
+        Ok(Ended::Stopped) if cancel.reason() == Reason::User => {
+            Err(Error::new(Kind::Interrupted, "stopped before the end; what was finished is kept"))
+        }
+        Ok(Ended::All | Ended::Stopped) => Ok(()),
+        Err(Stop::Cause(error)) => Err(error),
+        Err(Stop::Echo) => Err(gone()),
+    }
+}
+
+/// What is said when every stage only saw another one go.
+fn gone() -> Error {
+    Error::new(Kind::Temporary, "a neighbour stage went away before the end")
 }

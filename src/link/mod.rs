@@ -7,6 +7,7 @@ pub mod budget;
 mod cancel;
 mod channel;
 mod packet;
+pub mod pipe;
 mod queue;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub struct Tx {
 
 enum TxTransport {
     Channel(channel::ChannelTx),
+    Pipe(pipe::PipeTx),
 }
 
 /// The receiving end of a link.
@@ -38,6 +40,7 @@ pub struct Rx {
 
 enum RxTransport {
     Channel(channel::ChannelRx),
+    Pipe(Box<pipe::PipeRx>),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,6 +89,7 @@ impl Tx {
     pub fn send(&mut self, packet: Packet) -> Result<(), Stop> {
         match &mut self.transport {
             TxTransport::Channel(tx) => tx.send(packet, &self.cancel),
+            TxTransport::Pipe(tx) => tx.send(packet, &self.cancel),
         }
     }
 
@@ -96,6 +100,7 @@ impl Tx {
     pub fn finish(self) -> Result<(), Stop> {
         match self.transport {
             TxTransport::Channel(tx) => tx.finish(&self.cancel),
+            TxTransport::Pipe(tx) => tx.finish(),
         }
     }
 }
@@ -106,7 +111,7 @@ impl Rx {
         Self { transport, cancel, queue, state: RxState::Open }
     }
 
-    /// Waits end at this flag's `Now`.
+    /// Waits end at this flag's `Now`. A pipe's flag is the one that its reader was made with.
     #[must_use]
     pub fn with_cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
@@ -124,6 +129,7 @@ impl Rx {
         }
         let packet = match &mut self.transport {
             RxTransport::Channel(rx) => rx.recv(&self.cancel),
+            RxTransport::Pipe(rx) => rx.recv(),
         }?;
         if packet.is_none() {
             self.state = RxState::Ended;
@@ -135,6 +141,7 @@ impl Rx {
     pub fn peer(&self) -> Peer {
         match self.transport {
             RxTransport::Channel(_) => Peer::Inside,
+            RxTransport::Pipe(_) => Peer::Outside,
         }
     }
 

@@ -205,6 +205,7 @@ impl Observer for Tally {
             Event::Warning { .. }
             | Event::StageStarted { .. }
             | Event::Worked { .. }
+            | Event::StageFailed { .. }
             | Event::Sample { .. } => {}
         }
     }

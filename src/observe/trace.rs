@@ -136,7 +136,10 @@ impl Observer for Trace {
                 in_flight_bytes,
                 rss_bytes,
             },
-            Event::Planned { .. } | Event::StageEnded(_) | Event::Warning { .. } => return,
+            Event::Planned { .. }
+            | Event::StageEnded(_)
+            | Event::StageFailed { .. }
+            | Event::Warning { .. } => return,
         };
         state.take(entry);
     }

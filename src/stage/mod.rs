@@ -1,7 +1,13 @@
 //! Stages: what a source, a work and a sink promise, and the three functions that run them.
 //! The same functions run in every mode; only what the links are made of differs.
 
+mod clock;
+mod context;
 mod epoch;
+mod meter;
+mod read;
+mod work;
+mod write;
 
 use std::path::PathBuf;
 
@@ -11,7 +17,13 @@ use crate::error::{Error, Kind, Result};
 pub use crate::link::{Cancel, Level, Reason};
 use crate::link::{Item, Packet};
 pub use crate::plan::Bands;
+pub use context::{Context, Doing, Progress};
 pub use epoch::Epoch;
+pub use meter::{Meter, peak_rss_bytes};
+pub(crate) use read::refused;
+pub use read::{Ended, Reading, read_one, run_source};
+pub use work::{Computing, Split, admit, compute, pool, run_work};
+pub use write::{deliver, run_sink};
 
 /// Whether outputs must come in the order of the inputs. A property of the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +63,9 @@ pub trait Source: Sync {
 
     /// The next item, or `None` at the end. Called from several I/O threads, one at a time.
     fn next(&self) -> Option<Ticket>;
+
+    /// Which item a ticket is for.
+    fn item(&self, ticket: &Ticket) -> Item;
 
     /// Reads it; what goes wrong with the item is a failed packet. Called concurrently, with
     /// different tickets; with `Order::Strict` too, unless there is one I/O thread.

@@ -1,0 +1,130 @@
+//! The plainest executor: one loop on the calling thread. It is what the others are compared
+//! with, so it shares everything with them but the links.
+
+use super::{Listening, Settings, budgets, outcome, watched};
+use crate::error::{Kind, Result, Stop};
+use crate::event::{Event, Observer, StageName};
+use crate::link::{Budget, Cancel, Packet};
+use crate::stage::{
+    Bands, Context, Doing, Ended, Meter, Sink, Source, Ticket, WhenStopped, Work, admit, compute,
+    deliver, read_one, refused,
+};
+
+/// Runs the job to its end, item after item, on this thread (`-j 1`).
+///
+/// # Errors
+/// As for `threads::run`.
+pub fn run(
+    source: &dyn Source,
+    work: &dyn Work,
+    mut sink: Box<dyn Sink>,
+    settings: &Settings,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<()> {
+    let listening = Listening { observer, cancel, on_error: settings.on_error };
+    let ended = watched(settings, &listening, cancel, |context| {
+        let (ahead, frames) = budgets(settings, cancel);
+        let meters = Meters::start(context);
+        let each = Loop { source, work, ahead, frames, context, meters: &meters };
+        let ended = each.run(&mut *sink);
+        let ended = match ended {
+            Ok(Ended::Stopped) if source.when_stopped() == WhenStopped::Discard => {
+                sink.abort();
+                Ok(Ended::Stopped)
+            }
+            Ok(ended) => sink.finish().map(|()| ended).map_err(Stop::from),
+            Err(stop) => {
+                sink.abort();
+                Err(stop)
+            }
+        };
+        meters.end(context);
+        ended
+    });
+    outcome(ended, cancel)
+}
+
+struct Loop<'a> {
+    source: &'a dyn Source,
+    work: &'a dyn Work,
+    ahead: Budget,
+    frames: Budget,
+    context: &'a Context<'a>,
+    meters: &'a Meters,
+}
+
+impl Loop<'_> {
+    fn run(&self, sink: &mut dyn Sink) -> Result<Ended, Stop> {
+        let (context, meters) = (self.context, self.meters);
+        loop {
+            if context.cancel.is_requested() {
+                return Ok(Ended::Stopped);
+            }
+            context.progress.set(StageName::Read, Doing::Reading);
+            let packet = context.progress.outside(|| {
+                meters.time(StageName::Read, || self.source.next().map(|ticket| self.read(ticket)))
+            });
+            let Some(packet) = packet else { return Ok(Ended::All) };
+            let packet = meters.time(StageName::Work, || self.compute(packet?))?;
+            context.progress.set(StageName::Write, Doing::Writing);
+            meters.time(StageName::Write, || deliver(sink, packet, context))?;
+        }
+    }
+
+    fn read(&self, ticket: Ticket) -> Result<Packet> {
+        let permit = match self.ahead.take(ticket.bytes) {
+            Ok(permit) => permit,
+            Err(e) if e.kind() == Kind::Interrupted => return Err(e),
+            Err(e) => return Ok(refused(self.source, &ticket, e)),
+        };
+        let mut packet = read_one(self.source, ticket, self.context);
+        packet.permit = permit;
+        Ok(packet)
+    }
+
+    fn compute(&self, packet: Packet) -> Result<Packet> {
+        let (packet, permit) = admit(self.work, packet, &self.frames)?;
+        if packet.outcome.is_err() {
+            return Ok(packet);
+        }
+        let start = self.context.epoch.seconds();
+        let mut packet = compute(self.work, packet, Bands::One);
+        let seconds = self.context.epoch.seconds() - start;
+        let (seq, pixels) = (packet.seq, packet.notes.pixels);
+        self.context.progress.moved(StageName::Work);
+        self.context.observer.on(&Event::Worked { seq, pixels, start, seconds, thread: 0 });
+        packet.permit = permit;
+        Ok(packet)
+    }
+}
+
+/// The stages take turns: while one is busy, those before it wait for room and those after it
+/// for input.
+struct Meters([Meter; 3]);
+
+const STAGES: [StageName; 3] = [StageName::Read, StageName::Work, StageName::Write];
+
+impl Meters {
+    fn start(context: &Context<'_>) -> Self {
+        for name in STAGES {
+            context.started(name, 1);
+        }
+        Self(STAGES.map(|name| Meter::start(name, 1)))
+    }
+
+    fn time<T>(&self, name: StageName, work: impl FnOnce() -> T) -> T {
+        let [read, computing, writing] = &self.0;
+        match name {
+            StageName::Read => read.busy(work),
+            StageName::Work => read.blocked_out(|| computing.busy(work)),
+            StageName::Write => read.blocked_out(|| computing.blocked_out(|| writing.busy(work))),
+        }
+    }
+
+    fn end(&self, context: &Context<'_>) {
+        for meter in &self.0 {
+            context.observer.on(&Event::StageEnded(meter.report(0.0)));
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! The executors with made-up sources, works and sinks.
+
+mod fakes;
+mod schedules;
+mod supervision;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, sleep};
+use std::time::Duration;
+
+use fakes::{Collect, Kept, Numbers, Square};
+
+use super::*;
+use crate::error::Kind;
+use crate::event::StageReport;
+use crate::link::pipe;
+use crate::stage::{
+    Computing, Order, Reading, Sink, Source, WhenStopped, Work, pool, run_sink, run_source,
+    run_work,
+};
+
+type Run =
+    fn(&dyn Source, &dyn Work, Box<dyn Sink>, &Settings, &dyn Observer, &Cancel) -> Result<()>;
+
+const RUNS: [(&str, Run); 2] = [("inline", inline::run), ("threads", threads::run)];
+
+/// Settings that find a deadlock within the patience of a test.
+fn settings(threads: usize) -> Settings {
+    Settings {
+        threads,
+        io_threads: 2,
+        capacity: 2,
+        stall: Duration::from_secs(10),
+        ..Settings::default()
+    }
+}
+
+#[test]
+fn every_item_arrives_once_and_in_order_where_that_is_asked() {
+    for (name, run) in RUNS {
+        for order in [Order::Any, Order::Strict] {
+            for threads in [1, 3] {
+                let (sink, kept) = Collect::new();
+                let source = Numbers { order, ..Numbers::new(50) };
+                let work = Square { jitter: true, ..Square::default() };
+                let events = Kept::default();
+                run(
+                    &source,
+                    &work,
+                    Box::new(sink),
+                    &settings(threads),
+                    &events,
+                    &Cancel::default(),
+                )
+                .unwrap();
+                let kept = kept.lock().unwrap();
+                let mut got = kept.values.clone();
+                if order == Order::Any {
+                    got.sort_unstable();
+                }
+                let want: Vec<u64> = (0..50).map(|n| n * n).collect();
+                assert_eq!(got, want, "{name}, {order:?}, {threads} threads");
+                assert!(kept.finished && !kept.aborted);
+                assert_eq!(events.count(|e| matches!(e, Event::Read { bytes: 8, .. })), 50);
+                assert_eq!(events.count(|e| matches!(e, Event::Worked { .. })), 50);
+                assert_eq!(events.count(|e| matches!(e, Event::Done { .. })), 50);
+                assert_eq!(events.count(|e| matches!(e, Event::StageEnded(_))), 3);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_panic_and_a_failure_cost_their_items_only() {
+    for (name, run) in RUNS {
+        for order in [Order::Any, Order::Strict] {
+            let (sink, kept) = Collect::new();
+            let source = Numbers { order, broken: |n| n == 3, ..Numbers::new(20) };
+            let work = Square { panics: |n| n == 5, too_large: |n| n == 7, ..Square::default() };
+            let events = Kept::default();
+            run(&source, &work, Box::new(sink), &settings(2), &events, &Cancel::default()).unwrap();
+            let kept = kept.lock().unwrap();
+            let mut failed = kept.failed.clone();
+            failed.sort_by_key(|(seq, _)| *seq);
+            let seqs: Vec<u64> = failed.iter().map(|(seq, _)| *seq).collect();
+            assert_eq!(seqs, [3, 5, 7], "{name} {order:?}");
+            let panic = failed[1].1.to_string();
+            assert!(panic.contains("item-5") && panic.contains("five is right out"), "{panic}");
+            assert_eq!(kept.values.len(), 17);
+            assert!(kept.finished);
+            assert_eq!(events.count(|e| matches!(e, Event::Failed { .. })), 3);
+        }
+    }
+}
+
+#[test]
+fn a_sink_that_fails_ends_the_run_with_its_own_error() {
+    for (name, run) in RUNS {
+        let (sink, kept) = Collect::new();
+        let sink = Collect { full_at: Some(4), ..sink };
+        let ended = run(
+            &Numbers::new(1000),
+            &Square::default(),
+            Box::new(sink),
+            &settings(2),
+            &Kept::default(),
+            &Cancel::default(),
+        );
+        let error = ended.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.to_string().as_str()),
+            (Kind::System, "disk full"),
+            "{name}"
+        );
+        let kept = kept.lock().unwrap();
+        assert!(kept.aborted && !kept.finished && kept.values.len() == 4);
+    }
+}
+
+#[test]
+fn memory_is_held_to_and_a_large_item_runs_alone_or_fails() {
+    let run = |over, mem| {
+        let (sink, kept) = Collect::new();
+        let work = Square { peak: |n| if n == 4 { 900 } else { 100 }, ..Square::default() };
+        let work = Square { jitter: true, ..work };
+        let settings = Settings { over, mem, threads: 4, ..settings(4) };
+        let gauge = settings.gauges.in_flight.clone();
+        threads::run(
+            &Numbers::new(20),
+            &work,
+            Box::new(sink),
+            &settings,
+            &Kept::default(),
+            &Cancel::default(),
+        )
+        .unwrap();
+        assert_eq!(gauge.load(Ordering::Relaxed), 0, "everything came back");
+        let kept = Arc::try_unwrap(kept).unwrap().into_inner().unwrap();
+        (kept, work.most.load(Ordering::Relaxed))
+    };
+    // 300 of 400 are for frames: three small ones at a time.
+    let (kept, most) = run(Over::Alone, 400);
+    assert_eq!((kept.values.len(), most), (20, 900));
+    let (kept, most) = run(Over::Refuse, 400);
+    assert_eq!(kept.values.len(), 19);
+    assert!(kept.failed[0].0 == 4 && kept.failed[0].1.to_string().contains("--mem"));
+    assert!(most <= 300, "{most}");
+}
+
+#[test]
+fn a_drain_finishes_what_was_begun_and_commits_stills_only() {
+    for (name, run) in RUNS {
+        for when_stopped in [WhenStopped::Commit, WhenStopped::Discard] {
+            let (sink, kept) = Collect::new();
+            let cancel = Cancel::default();
+            let sink = Collect { at: Some((3, cancel.clone(), 1)), ..sink };
+            let source = Numbers { when_stopped, ..Numbers::new(100_000) };
+            let error = run(
+                &source,
+                &Square::default(),
+                Box::new(sink),
+                &settings(2),
+                &Kept::default(),
+                &cancel,
+            )
+            .unwrap_err();
+            assert_eq!(error.kind(), Kind::Interrupted, "{name}");
+            let kept = kept.lock().unwrap();
+            assert!(kept.values.len() >= 4 && kept.values.len() < 1000);
+            let commits = when_stopped == WhenStopped::Commit;
+            assert_eq!((kept.finished, kept.aborted), (commits, !commits), "{name}");
+            if commits {
+                assert_eq!(kept.values.len() as u64, source.given(), "nothing begun is lost");
+            }
+        }
+    }
+}
+
+#[test]
+fn on_error_stop_drains_and_is_no_interruption() {
+    for (_, run) in RUNS {
+        let (sink, kept) = Collect::new();
+        let settings = Settings { on_error: OnError::Stop, ..settings(2) };
+        let source = Numbers { broken: |n| n == 3, ..Numbers::new(100_000) };
+        let cancel = Cancel::default();
+        run(&source, &Square::default(), Box::new(sink), &settings, &Kept::default(), &cancel)
+            .unwrap();
+        let kept = kept.lock().unwrap();
+        assert!(kept.finished && kept.failed.len() == 1 && kept.values.len() < 1000);
+    }
+}
+
+#[test]
+fn a_stall_says_what_each_stage_did() {
+    let (sink, _) = Collect::new();
+    let stuck = Arc::new(AtomicBool::new(true));
+    let sink = Collect { stuck: Some(stuck.clone()), ..sink };
+    let called = Arc::new(AtomicBool::new(false));
+    let (release, noted) = (stuck, called.clone());
+    let settings = Settings {
+        stall: Duration::from_millis(200),
+        last_resort: LastResort::new(move |_| {
+            noted.store(true, Ordering::Relaxed);
+            release.store(false, Ordering::Relaxed);
+        }),
+        ..settings(2)
+    };
+    let error = threads::run(
+        &Numbers::new(100),
+        &Square::default(),
+        Box::new(sink),
+        &settings,
+        &Kept::default(),
+        &Cancel::default(),
+    )
+    .unwrap_err();
+    assert_eq!(error.kind(), Kind::Internal);
+    let text = error.to_string();
+    assert!(text.contains("write: writing, 1 packets") && text.contains("read: "), "{text}");
+    assert!(called.load(Ordering::Relaxed), "the sink never ends by itself");
+}
+
+#[test]
+fn a_slow_source_is_no_stall() {
+    let (sink, kept) = Collect::new();
+    let settings = Settings { stall: Duration::from_millis(150), ..settings(1) };
+    let source = Numbers { delay: Duration::from_millis(400), ..Numbers::new(2) };
+    let cancel = Cancel::default();
+    threads::run(&source, &Square::default(), Box::new(sink), &settings, &Kept::default(), &cancel)
+        .unwrap();
+    assert_eq!(kept.lock().unwrap().values.len(), 2);
+}
+
+/// The reports of a run with the given delays, in order of the stages, each with the seconds
+/// from the stage's start to its end as an observer saw them.
+fn measured(run: Run, threads: usize, delays: [u64; 3]) -> [(StageReport, f64); 3] {
+    let [read, work, write] = delays.map(Duration::from_millis);
+    let (sink, _) = Collect::new();
+    let sink = Collect { delay: write, ..sink };
+    let source = Numbers { delay: read, ..Numbers::new(30) };
+    let work = Square { delay: work, ..Square::default() };
+    let events = Kept::default();
+    let settings = Settings { io_threads: 1, ..settings(threads) };
+    run(&source, &work, Box::new(sink), &settings, &events, &Cancel::default()).unwrap();
+    let events = events.timed();
+    [StageName::Read, StageName::Work, StageName::Write].map(|stage| {
+        let start = events
+            .iter()
+            .find(|(_, e)| matches!(e, Event::StageStarted { name, .. } if *name == stage));
+        let end = events.iter().find_map(|(time, e)| match e {
+            Event::StageEnded(report) if report.name == stage => Some((time, report)),
+            _ => None,
+        });
+        let (end, report) = end.unwrap();
+        (report.clone(), end.duration_since(start.unwrap().0).as_secs_f64())
+    })
+}
+
+#[test]
+fn times_add_up_and_point_at_the_slow_stage() {
+    let share = |r: &StageReport| {
+        let whole = r.busy_seconds + r.blocked_in_seconds + r.blocked_out_seconds;
+        [r.busy_seconds, r.blocked_in_seconds, r.blocked_out_seconds].map(|s| s / whole)
+    };
+    for (name, run) in RUNS {
+        let threads = if name == "inline" { 1 } else { 3 };
+        for delays in [[8, 0, 0], [0, 20, 0], [0, 0, 8]] {
+            let reports = measured(run, threads, delays);
+            for (report, seconds) in &reports {
+                let sum =
+                    report.busy_seconds + report.blocked_in_seconds + report.blocked_out_seconds;
+                let whole = report.threads as f64 * seconds;
+                // An observer's own clock is a little late on a busy machine.
+                assert!((sum - whole).abs() < 0.02 * whole + 0.01, "{name} {report:?} {seconds}");
+            }
+            let [read, work, write] = [0, 1, 2].map(|i| share(&reports[i].0));
+            match delays {
+                [8, 0, 0] => {
+                    assert!(read[0] > 0.8, "{name} {reports:?}");
+                    assert!(work[1] > 0.8 && write[1] > 0.8, "{name} {reports:?}");
+                }
+                [0, 20, 0] => {
+                    assert!(work[0] > 0.7 && write[1] > 0.8, "{name} {reports:?}");
+                    assert!(read[2] > 0.4, "{name} {reports:?}");
+                }
+                _ => {
+                    assert!(write[0] > 0.8 && work[2] > 0.5, "{name} {reports:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The three stages as in processes, each with settings of its own, over pipes.
+fn over_pipes(
+    source: &Numbers,
+    work: &Square,
+    sink: Collect,
+    events: &Kept,
+    cancel: &Cancel,
+) -> [Result<(), Stop>; 3] {
+    let (from_read, read_out) = rustix::pipe::pipe().unwrap();
+    let (from_work, work_out) = rustix::pipe::pipe().unwrap();
+    let settings = settings(2);
+    let settings = &settings;
+    thread::scope(|scope| {
+        let read = scope.spawn(move || {
+            child::run(StageName::Read, settings, events, cancel, |context| {
+                let header = pipe::Header::new("images");
+                let tx = pipe::writer(read_out, &header, pipe::Checksum::Heads)?;
+                let (ahead, _) = budgets(settings, cancel);
+                let reading = Reading { io_threads: 2, budget: &ahead };
+                run_source(source, tx, &reading, context).map(|_| ())
+            })
+        });
+        let computed = scope.spawn(move || {
+            child::run(StageName::Work, settings, events, cancel, |context| {
+                let queue = &settings.gauges.work;
+                let (header, rx) = pipe::reader(from_read, 1 << 20, cancel, queue)?;
+                let tx = pipe::writer(work_out, &header, pipe::Checksum::Payloads)?;
+                let (_, frames) = budgets(settings, cancel);
+                let pool = pool(2)?;
+                let computing = Computing {
+                    pool: &pool,
+                    split: Split::Auto,
+                    order: Order::Any,
+                    budget: &frames,
+                    started: &|| Ok(()),
+                };
+                run_work(work, rx, tx, &computing, context)
+            })
+        });
+        let write = scope.spawn(move || {
+            child::run(StageName::Write, settings, events, cancel, |context| {
+                let queue = &settings.gauges.write;
+                let (_, rx) = pipe::reader(from_work, 1 << 20, cancel, queue)?;
+                run_sink(Box::new(sink), rx, context)
+            })
+        });
+        [read, computed, write].map(|stage| stage.join().unwrap())
+    })
+}
+
+#[test]
+fn the_same_stages_run_over_pipes() {
+    let (sink, kept) = Collect::new();
+    let (source, work) = (Numbers::new(200), Square { panics: |n| n == 9, ..Square::default() });
+    let events = Kept::default();
+    let ended = over_pipes(&source, &work, sink, &events, &Cancel::default());
+    assert_eq!(ended, [Ok(()), Ok(()), Ok(())]);
+    let mut kept = kept.lock().unwrap();
+    kept.values.sort_unstable();
+    let want: Vec<u64> = (0..200).filter(|n| *n != 9).map(|n| n * n).collect();
+    assert_eq!(kept.values, want);
+    assert!(kept.finished && kept.failed[0].1.to_string().contains("item-9"));
+}
+
+#[test]
+fn over_pipes_too_only_the_stage_at_fault_has_a_cause() {
+    let (sink, kept) = Collect::new();
+    let sink = Collect { full_at: Some(4), ..sink };
+    let events = Kept::default();
+    let source = Numbers::new(1_000_000);
+    let ended = over_pipes(&source, &Square::default(), sink, &events, &Cancel::default());
+    let full = Stop::Cause(Error::system("disk full"));
+    assert_eq!(ended, [Err(Stop::Echo), Err(Stop::Echo), Err(full)]);
+    assert!(kept.lock().unwrap().aborted);
+    let told = |e: &Event| matches!(e, Event::StageFailed { name: StageName::Write, .. });
+    assert_eq!(events.count(told), 1);
+    assert_eq!(events.count(|e| matches!(e, Event::StageFailed { .. })), 1);
+}

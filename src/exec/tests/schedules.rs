@@ -1,0 +1,91 @@
+//! Many small runs with drawn settings: whatever happens, they end, and they end right.
+
+use std::sync::atomic::Ordering;
+
+use super::fakes::{Collect, Kept, Numbers, Square};
+use super::*;
+
+/// SplitMix64; any even spread would do.
+struct Draw(u64);
+
+impl Draw {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % n
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+}
+
+#[test]
+fn two_hundred_schedules_end_right() {
+    for seed in 0..200 {
+        let mut draw = Draw(seed);
+        let count = draw.one(&[0, 1, 2, 7, 40]);
+        let order = draw.one(&[Order::Any, Order::Strict]);
+        let none: fn(u64) -> bool = |_| false;
+        let source = Numbers {
+            order,
+            broken: draw.one(&[none, |n| n % 5 == 1]),
+            when_stopped: draw.one(&[WhenStopped::Commit, WhenStopped::Discard]),
+            ..Numbers::new(count)
+        };
+        let work = Square {
+            panics: draw.one(&[none, none, |n| n % 11 == 3]),
+            peak: draw.one(&[|_| 1, |n| 1 + n % 90, |n| if n == 2 { 500 } else { 40 }]),
+            jitter: draw.below(2) == 1,
+            ..Square::default()
+        };
+        let settings = Settings {
+            threads: draw.one(&[1, 2, 5]),
+            io_threads: draw.one(&[1, 2, 4]),
+            capacity: draw.one(&[1, 2, 16]),
+            split: draw.one(&[Split::Frames, Split::Bands, Split::Auto]),
+            mem: draw.one(&[40, 200, 1 << 30]),
+            over: draw.one(&[Over::Alone, Over::Refuse]),
+            ..settings(1)
+        };
+        let cancel = Cancel::default();
+        let (sink, kept) = Collect::new();
+        let mut sink = sink;
+        let turn = draw.below(6);
+        match turn {
+            0 => sink.full_at = Some(draw.below(5) as usize),
+            1 | 2 => sink.at = Some((draw.below(5) as usize, cancel.clone(), turn as usize)),
+            _ => {}
+        }
+        let full = sink.full_at.is_some();
+        let events = Kept::default();
+        let ended = threads::run(&source, &work, Box::new(sink), &settings, &events, &cancel);
+        let kept = kept.lock().unwrap();
+        let what = format!("seed {seed}: {settings:?} {order:?} {ended:?}");
+        assert!(kept.finished != kept.aborted, "one of both: {what}");
+        assert_eq!(kept.finished, !kept.aborted);
+        assert_eq!(settings.gauges.in_flight.load(Ordering::Relaxed), 0, "{what}");
+        let failed: std::collections::HashSet<u64> = kept.failed.iter().map(|f| f.0).collect();
+        assert_eq!(failed.len(), kept.failed.len(), "each fails once: {what}");
+        if order == Order::Strict {
+            assert!(kept.values.is_sorted(), "{what}");
+        }
+        match ended {
+            Ok(()) => {
+                assert!(kept.finished, "{what}");
+                assert_eq!(kept.values.len() + failed.len(), count as usize, "{what}");
+            }
+            Err(error) if full => assert_eq!(error.to_string(), "disk full", "{what}"),
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Interrupted, "{what}");
+                assert!(cancel.is_requested(), "{what}");
+                if kept.finished {
+                    let begun = source.given() as usize;
+                    assert_eq!(kept.values.len() + failed.len(), begun, "{what}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The pipe from both ends: what goes in comes out, and nothing else ever does.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::thread;
+
+use rustix::pipe::pipe;
+
+use super::*;
+use crate::error::{Error, Kind};
+use crate::event::Loss;
+use crate::frame::{Depth, Frame, Model, Plane, Samples, Size, Subsampling, Ycbcr};
+use crate::link::{Item, Packet, Part, Payload, channel};
+
+fn item() -> Item {
+    Item { input: "a.jpg".into(), rel: "a.jpg".into(), number: 1, size: 3, mtime_ns: 5 }
+}
+
+/// A padded grey frame, a 16-bit one, and planes of 10 bits.
+fn frames() -> Vec<Part> {
+    let size = Size::new(3, 2);
+    let gray = crate::frame::Layout::new(size, Model::Gray, Depth::U8).unwrap();
+    let padded = vec![Plane::new(Samples::U8(vec![1, 2, 3, 99, 4, 5, 6]), 4)];
+    let rgb = crate::frame::Layout::new(size, Model::Rgb, Depth::U16).unwrap();
+    let words = vec![Plane::new(Samples::U16((0..18).map(|i| i * 1000).collect()), 9)];
+    let yuv = Model::Ycbcr(Ycbcr::jpeg(Subsampling::S420));
+    let yuv = crate::frame::Layout::new(size, yuv, Depth::U10).unwrap();
+    let float = crate::frame::Layout::new(size, Model::Gray, Depth::F32).unwrap();
+    let reals = vec![Plane::new(Samples::F32(vec![-0.5, 0.0, 0.25, 1.0, 2.0, 1e9]), 3)];
+    [
+        Frame::new(gray, padded).unwrap(),
+        Frame::new(rgb, words).unwrap(),
+        Frame::zeroed(yuv),
+        Frame::new(float, reals).unwrap(),
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(i, frame)| Part { key: (1, i as u64), payload: Payload::Frame(Arc::new(frame)) })
+    .collect()
+}
+
+fn packets() -> Vec<Packet> {
+    let mut noted = Packet::bytes(0, item(), b"xyz".to_vec());
+    noted.notes.losses = vec![Loss::Exif];
+    noted.notes.format = Some("png".into());
+    let failed = Packet::failed(2, item(), Error::input("not an image"));
+    vec![noted, Packet::new(1, item(), Ok(frames())), failed, Packet::new(3, item(), Ok(vec![]))]
+}
+
+/// All bytes of a stream with these packets.
+fn stream(packets: Vec<Packet>, checksum: Checksum) -> Vec<u8> {
+    let (from, to) = pipe().unwrap();
+    let reading = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        File::from(from).read_to_end(&mut bytes).unwrap();
+        bytes
+    });
+    let mut tx = writer(to, &Header::new("images"), checksum).unwrap();
+    for packet in packets {
+        tx.send(packet).unwrap();
+    }
+    tx.finish().unwrap();
+    reading.join().unwrap()
+}
+
+/// Feeds bytes to a reader and takes everything out.
+fn take(bytes: &[u8], limit: u64) -> Result<Vec<Packet>, Stop> {
+    let (from, to): (OwnedFd, OwnedFd) = pipe().unwrap();
+    thread::scope(|scope| {
+        // The reader may close early; then the rest has nowhere to go.
+        scope.spawn(move || drop(File::from(to).write_all(bytes)));
+        let (_, mut rx) = reader(from, limit, &Cancel::default(), &Arc::default())?;
+        let mut packets = Vec::new();
+        while let Some(packet) = rx.recv()? {
+            packets.push(packet);
+        }
+        assert!(rx.recv().unwrap().is_none(), "an end stays an end");
+        Ok(packets)
+    })
+}
+
+/// Frames without their padding, so that they compare by what was sent.
+fn compact(part: &Part) -> Vec<Vec<u8>> {
+    match &part.payload {
+        Payload::Bytes(bytes) => vec![bytes.clone()],
+        Payload::Frame(frame) => {
+            let bytes = |samples: &Samples| match samples {
+                Samples::U8(v) => v.clone(),
+                Samples::U16(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+                Samples::F32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            };
+            let rows = |(shape, plane): (crate::frame::PlaneShape, &Plane)| {
+                let all = bytes(plane.samples());
+                let sample = frame.layout().depth().bytes();
+                let row = |y: usize| {
+                    let start = y * plane.stride() * sample;
+                    all[start..start + shape.row() * sample].to_vec()
+                };
+                (0..shape.height).flat_map(row).collect()
+            };
+            frame.layout().planes().zip(frame.planes()).map(rows).collect()
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_packet_comes_out_as_it_went_in() {
+    for checksum in [Checksum::Heads, Checksum::Payloads] {
+        let got = take(&stream(packets(), checksum), MAX_PAYLOAD).unwrap();
+        assert_eq!(got.len(), packets().len());
+        for (got, want) in got.iter().zip(&packets()) {
+            assert_eq!((got.seq, &got.item, &got.notes), (want.seq, &want.item, &want.notes));
+            match (&got.outcome, &want.outcome) {
+                (Ok(got), Ok(want)) => {
+                    assert_eq!(got.len(), want.len());
+                    for (got, want) in got.iter().zip(want) {
+                        assert_eq!((got.key, compact(got)), (want.key, compact(want)));
+                    }
+                }
+                (got, want) => assert_eq!(got.as_ref().err(), want.as_ref().err()),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bytes_are_frozen() {
+    let mut header = Header::new("images");
+    header.version = "0.1.0".into();
+    let header = format::header_bytes(&header).unwrap();
+    let packet = Packet::bytes(7, item(), b"xyz".to_vec());
+    let meta = format::Meta::bytes_of(&packet).unwrap();
+    let head = format::Head::Packet { seq: 7, meta: meta.len() as u32, payload: 3, sum: Some(9) };
+    let last = format::Head::Last { count: 1 };
+    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    assert_eq!(&header[..16], b"LUMALOOM\x01\0\0\0\x79\0\0\0");
+    assert_eq!(
+        std::str::from_utf8(&header[16..header.len() - 8]).unwrap(),
+        r#"{"version":"0.1.0","job":"images","strict":false,"total":null,"layout":null,"time_base":null,"source":null,"stream":null}"#
+    );
+    assert_eq!(hex(&header[header.len() - 8..]), "54c46f749bf50cea");
+    assert_eq!(
+        std::str::from_utf8(&meta).unwrap(),
+        r#"{"item":{"input":"a.jpg","rel":"a.jpg","number":1,"size":3,"mtime_ns":5},"notes":{"pixels":0,"width":0,"height":0,"format":null,"losses":[]},"parts":[{"key":[1,0],"bytes":3}]}"#
+    );
+    assert_eq!(
+        hex(&head.bytes(&meta)),
+        "7061636b010000000700000000000000af0000000000000003000000000000000900000000000000\
+         f3e024e932a08d11"
+    );
+    assert_eq!(
+        hex(&last.bytes(&[])),
+        "6c61737400000000010000000000000000000000000000000000000000000000000000000000000\
+         041b3d65bf21b0c50"
+    );
+}
+
+#[test]
+fn a_stream_that_breaks_off_is_an_echo_wherever_it_breaks() {
+    let whole = stream(packets(), Checksum::Payloads);
+    assert!(take(&whole, MAX_PAYLOAD).is_ok());
+    for cut in 0..whole.len() {
+        let got = take(&whole[..cut], MAX_PAYLOAD).map(|p| p.len());
+        assert_eq!(got, Err(Stop::Echo), "cut at {cut} of {}", whole.len());
+    }
+}
+
+#[test]
+fn a_damaged_stream_never_ends_well() {
+    let whole = stream(packets(), Checksum::Payloads);
+    for at in 0..whole.len() {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x20;
+        assert!(take(&bad, MAX_PAYLOAD).is_err(), "byte {at} of {} changed", whole.len());
+    }
+}
+
+#[test]
+fn garbage_and_other_versions_are_causes() {
+    let cause = |bytes: &[u8]| match take(bytes, MAX_PAYLOAD) {
+        Err(Stop::Cause(error)) => error,
+        other => panic!("{:?}", other.map(|p| p.len())),
+    };
+    assert!(cause(&[b'x'; 64]).to_string().contains("does not begin"));
+    let mut newer = stream(vec![], Checksum::Heads);
+    newer[8] = 9;
+    assert_eq!(cause(&newer).kind(), Kind::Usage);
+}
+
+#[test]
+fn a_head_that_promises_too_much_is_refused_unread() {
+    let bytes = stream(vec![Packet::bytes(0, item(), vec![7; 1000])], Checksum::Heads);
+    assert!(take(&bytes, 1000).is_ok());
+    assert!(matches!(take(&bytes, 999), Err(Stop::Cause(_))));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_an_echo() {
+    let (from, to) = pipe().unwrap();
+    let mut tx = writer(to, &Header::new("images"), Checksum::Heads).unwrap();
+    drop(from);
+    assert_eq!(tx.send(Packet::bytes(0, item(), vec![])), Err(Stop::Echo));
+    assert_eq!(tx.finish(), Err(Stop::Echo));
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_a_silent_writer() {
+    let (from, to) = pipe().unwrap();
+    let tx = writer(to, &Header::new("images"), Checksum::Heads).unwrap();
+    let cancel = Cancel::default();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            let (_, mut rx) = reader(from, MAX_PAYLOAD, &cancel, &Arc::default()).unwrap();
+            rx.recv().map(|p| p.is_some())
+        });
+        thread::sleep(std::time::Duration::from_millis(20));
+        cancel.request();
+        cancel.request();
+        assert!(matches!(waiting.join().unwrap(), Err(Stop::Cause(_))));
+    });
+    drop(tx);
+}
+
+#[test]
+fn both_transports_tell_a_dropped_end_from_a_finished_one() {
+    let (tx, mut rx) = channel(1);
+    drop(tx);
+    assert!(matches!(rx.recv(), Err(Stop::Echo)));
+    let (tx, mut rx) = channel(1);
+    tx.finish().unwrap();
+    assert!(rx.recv().unwrap().is_none() && rx.recv().unwrap().is_none());
+    let (mut tx, rx) = channel(1);
+    drop(rx);
+    assert_eq!(tx.send(Packet::bytes(0, item(), vec![])), Err(Stop::Echo));
+}

@@ -1,0 +1,92 @@
+//! Running a sink: one thread brings everything out.
+//!
+//! In the lecture's terms the writer is a daemon: it starts with the run, serves whoever
+//! hands it something, and ends when nothing more comes. But a daemon may die with its parent
+//! and lose only comfort; this one would lose pictures. So it is owned, its errors are the
+//! run's errors, and whoever started it joins it.
+
+use super::{Context, Doing, Meter, Sink, SinkError};
+use crate::error::{Error, Stop};
+use crate::event::{Event, StageName};
+use crate::link::{Item, Packet, Rx};
+
+/// Writes what comes, on the calling thread; commits after a clean end and only then.
+///
+/// # Errors
+/// A cause of the sink's own, or `Echo` if the stage before is gone. Outputs that are in place
+/// stay in either case.
+pub fn run_sink(mut sink: Box<dyn Sink>, mut rx: Rx, context: &Context<'_>) -> Result<(), Stop> {
+    context.started(StageName::Write, 1);
+    let meter = Meter::start(StageName::Write, 1);
+    let ended = take_all(&mut *sink, &mut rx, &meter, context);
+    let ended = match ended {
+        Ok(()) => meter.busy(|| sink.finish()).map_err(Stop::from),
+        Err(stop) => {
+            meter.busy(|| sink.abort());
+            Err(stop)
+        }
+    };
+    context.progress.set(StageName::Write, Doing::Ended);
+    context.observer.on(&Event::StageEnded(meter.report(rx.queue().mean())));
+    ended
+}
+
+fn take_all(
+    sink: &mut dyn Sink,
+    rx: &mut Rx,
+    meter: &Meter,
+    context: &Context<'_>,
+) -> Result<(), Stop> {
+    loop {
+        context.progress.set(StageName::Write, Doing::Receiving);
+        let peer = rx.peer();
+        let Some(packet) = context.progress.from(peer, || rx.recv())? else { return Ok(()) };
+        context.progress.set(StageName::Write, Doing::Writing);
+        meter.busy(|| deliver(sink, packet, context))?;
+    }
+}
+
+/// Hands one packet to the sink and says how it went.
+///
+/// # Errors
+/// What ends the run; a failed item does not.
+pub fn deliver(sink: &mut dyn Sink, packet: Packet, context: &Context<'_>) -> Result<(), Error> {
+    let start = context.epoch.seconds();
+    let (seq, item) = (packet.seq, packet.item.clone());
+    let (pixels, losses) = (packet.notes.pixels, packet.notes.losses.clone());
+    context.progress.moved(StageName::Write);
+    let written = match &packet.outcome {
+        Err(error) => return fail(sink, seq, item, error.clone(), context),
+        Ok(_) => sink.write(packet),
+    };
+    match written {
+        Ok(written) => {
+            let seconds = context.epoch.seconds() - start;
+            context.observer.on(&Event::Done {
+                seq,
+                input: item.input,
+                output: written.output,
+                bytes: written.bytes,
+                pixels,
+                losses,
+                start,
+                seconds,
+            });
+            Ok(())
+        }
+        Err(SinkError::Item(error)) => fail(sink, seq, item, error, context),
+        Err(SinkError::Run(error)) => Err(error),
+    }
+}
+
+fn fail(
+    sink: &mut dyn Sink,
+    seq: u64,
+    item: Item,
+    error: Error,
+    context: &Context<'_>,
+) -> Result<(), Error> {
+    let noted = sink.failed(seq, &item, &error);
+    context.observer.on(&Event::Failed { seq, input: item.input, error });
+    noted
+}
