@@ -1,10 +1,12 @@
 //! Packets through a link, from one thread to another. Bytes are those of the payload.
 
+use std::sync::Arc;
 use std::thread;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use lumaloom::link::{self, Item, Packet, Rx, Tx};
+use lumaloom::link::pipe::{self, Checksum, Header};
+use lumaloom::link::{self, Cancel, Item, Packet, Rx, Tx};
 
 /// A small file, a photograph, and a decoded frame of 24 megapixels.
 const SIZES: &[usize] = &[20_000, 6_000_000, 36_000_000];
@@ -39,4 +41,23 @@ fn through(bencher: Bencher<'_, '_>, size: usize, pair: impl Fn() -> (Tx, Rx) + 
 #[divan::bench(args = SIZES, sample_count = 10)]
 fn channel(bencher: Bencher<'_, '_>, size: usize) {
     through(bencher, size, || link::channel(4));
+}
+
+fn ends(checksum: Checksum) -> (Tx, Rx) {
+    let (from, to) = rustix::pipe::pipe().expect("descriptors are left");
+    // The header fits into the pipe, so one thread can make both ends.
+    let tx = pipe::writer(to, &Header::new("bench"), checksum).expect("the reader is there");
+    let (cancel, queue) = (Cancel::default(), Arc::default());
+    let (_, rx) = pipe::reader(from, pipe::MAX_PAYLOAD, &cancel, &queue).expect("a header");
+    (tx, rx)
+}
+
+#[divan::bench(args = SIZES, sample_count = 10)]
+fn pipe_heads(bencher: Bencher<'_, '_>, size: usize) {
+    through(bencher, size, || ends(Checksum::Heads));
+}
+
+#[divan::bench(args = SIZES, sample_count = 10)]
+fn pipe_payloads(bencher: Bencher<'_, '_>, size: usize) {
+    through(bencher, size, || ends(Checksum::Payloads));
 }

@@ -165,6 +165,8 @@ fn outcome(ended: Result<Ended, Stop>, cancel: &Cancel) -> Result<()> {
         }
         Ok(Ended::All | Ended::Stopped) => Ok(()),
         Err(Stop::Cause(error)) => Err(error),
+        // Told to stop now, each may have seen its neighbour go before it looked itself.
+        Err(Stop::Echo) if cancel.is_now() => Err(cancel.error()),
         Err(Stop::Echo) => Err(gone()),
     }
 }

@@ -27,6 +27,10 @@ impl FolderSource {
     pub fn new(items: Vec<Item>) -> Self {
         Self { items, next: AtomicUsize::new(0) }
     }
+
+    fn known(&self, ticket: &Ticket) -> Option<&Item> {
+        usize::try_from(ticket.seq).ok().and_then(|index| self.items.get(index))
+    }
 }
 
 impl Source for FolderSource {
@@ -45,9 +49,12 @@ impl Source for FolderSource {
         Some(Ticket { seq: index as u64, bytes: item.size })
     }
 
+    fn item(&self, ticket: &Ticket) -> Item {
+        self.known(ticket).cloned().unwrap_or_default()
+    }
+
     fn read(&self, ticket: Ticket) -> Packet {
-        let known = usize::try_from(ticket.seq).ok().and_then(|index| self.items.get(index));
-        let Some(item) = known else {
+        let Some(item) = self.known(&ticket) else {
             let error = Error::internal(format!("item {} was never given out", ticket.seq));
             return Packet::failed(ticket.seq, Item::default(), error);
         };

@@ -143,10 +143,11 @@ impl From<Error> for SinkError {
 
 /// Brings bytes out. Lives on one thread.
 pub trait Sink: Send {
-    /// Takes one packet that has an outcome; when it returns, the output is in place.
+    /// Takes one packet that has something; when it returns, the output is in place. An item
+    /// that fails here is noted here.
     fn write(&mut self, packet: Packet) -> Result<Written, SinkError>;
 
-    /// Takes note of an item that failed on the way. An error ends the run: a clip with a
+    /// Takes note of an item that failed on the way here. An error ends the run: a clip with a
     /// missing frame is none.
     fn failed(&mut self, _seq: u64, _item: &Item, _error: &Error) -> Result<()> {
         Ok(())

@@ -8,7 +8,7 @@
 use super::{Context, Doing, Meter, Sink, SinkError};
 use crate::error::{Error, Stop};
 use crate::event::{Event, StageName};
-use crate::link::{Item, Packet, Rx};
+use crate::link::{Packet, Rx};
 
 /// Writes what comes, on the calling thread; commits after a clean end and only then.
 ///
@@ -55,38 +55,27 @@ pub fn deliver(sink: &mut dyn Sink, packet: Packet, context: &Context<'_>) -> Re
     let (seq, item) = (packet.seq, packet.item.clone());
     let (pixels, losses) = (packet.notes.pixels, packet.notes.losses.clone());
     context.progress.moved(StageName::Write);
-    let written = match &packet.outcome {
-        Err(error) => return fail(sink, seq, item, error.clone(), context),
-        Ok(_) => sink.write(packet),
+    let (ended, error) = match &packet.outcome {
+        Err(error) => (sink.failed(seq, &item, error), error.clone()),
+        Ok(_) => match sink.write(packet) {
+            Ok(written) => {
+                let seconds = context.epoch.seconds() - start;
+                context.observer.on(&Event::Done {
+                    seq,
+                    input: item.input,
+                    output: written.output,
+                    bytes: written.bytes,
+                    pixels,
+                    losses,
+                    start,
+                    seconds,
+                });
+                return Ok(());
+            }
+            Err(SinkError::Item(error)) => (Ok(()), error),
+            Err(SinkError::Run(error)) => return Err(error),
+        },
     };
-    match written {
-        Ok(written) => {
-            let seconds = context.epoch.seconds() - start;
-            context.observer.on(&Event::Done {
-                seq,
-                input: item.input,
-                output: written.output,
-                bytes: written.bytes,
-                pixels,
-                losses,
-                start,
-                seconds,
-            });
-            Ok(())
-        }
-        Err(SinkError::Item(error)) => fail(sink, seq, item, error, context),
-        Err(SinkError::Run(error)) => Err(error),
-    }
-}
-
-fn fail(
-    sink: &mut dyn Sink,
-    seq: u64,
-    item: Item,
-    error: Error,
-    context: &Context<'_>,
-) -> Result<(), Error> {
-    let noted = sink.failed(seq, &item, &error);
     context.observer.on(&Event::Failed { seq, input: item.input, error });
-    noted
+    ended
 }
