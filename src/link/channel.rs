@@ -48,9 +48,15 @@ pub(super) fn pair(capacity: usize, queue: &Arc<Queue>) -> (ChannelTx, ChannelRx
 
 impl ChannelTx {
     pub(super) fn send(&self, packet: Packet, cancel: &Cancel) -> Result<(), Stop> {
-        self.put(Message::Packet(Box::new(packet)), cancel)
+        self.put(Message::Packet(Box::new(packet)), cancel)?;
+        if self.peer.try_recv() == Err(TryRecvError::Disconnected) {
+            self.rest.try_iter().for_each(drop);
+            return Err(Stop::Echo);
+        }
+        Ok(())
     }
 
+    /// Here a receiver that is gone right afterwards is no echo: it has what it waited for.
     pub(super) fn finish(&self, cancel: &Cancel) -> Result<(), Stop> {
         self.put(Message::End, cancel)
     }
@@ -64,10 +70,6 @@ impl ChannelTx {
             send(self.to, message) -> sent => sent.map_err(|_| Stop::Echo)?,
             recv(self.peer) -> _ => return Err(Stop::Echo),
             recv(cancel.now()) -> _ => return Err(Stop::Cause(cancel.error())),
-        }
-        if self.peer.try_recv() == Err(TryRecvError::Disconnected) {
-            self.rest.try_iter().for_each(drop);
-            return Err(Stop::Echo);
         }
         self.queue.set(self.to.len() as f64);
         Ok(())
