@@ -16,7 +16,7 @@ mod lut;
 pub mod render;
 mod resize;
 mod spline;
-mod suggest;
+pub mod suggest;
 pub mod syntax;
 #[cfg(test)]
 mod testing;

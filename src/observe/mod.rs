@@ -9,7 +9,7 @@ pub mod fan;
 pub mod lines;
 pub mod monitor;
 pub mod tally;
-mod ticker;
+pub mod ticker;
 pub mod trace;
 
 pub use checkpoint::Checkpoint;
@@ -17,4 +17,5 @@ pub use fan::Fan;
 pub use lines::Lines;
 pub use monitor::Monitor;
 pub use tally::{Failure, Head, Outcome, Report, Tally};
+pub use ticker::Ticker;
 pub use trace::Trace;

@@ -1,6 +1,8 @@
 //! The tally: exact counts of a run, and the report that is made of them.
 
 use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -271,6 +273,8 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".lumaloom-")
         .suffix(".part")
+        // Like any file that a program writes: the umask takes from this.
+        .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(failed)?;
     std::io::Write::write_all(&mut file, bytes).map_err(failed)?;

@@ -45,7 +45,7 @@ impl Bell {
 
 /// Owns the thread: dropping it wakes the thread, lets a tick in progress end, and joins.
 /// A tick that panics ends the thread and nothing else.
-pub(super) struct Ticker {
+pub struct Ticker {
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
 }
@@ -55,7 +55,7 @@ impl Ticker {
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub(super) fn start(
+    pub fn start(
         name: &str,
         interval: Duration,
         tick: impl FnMut() + Send + 'static,

@@ -4,12 +4,12 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer, StageName};
+use crate::stage::Epoch;
 
 /// Events that are kept; from there on they are sampled.
 pub const LIMIT: usize = 1_000_000;
@@ -19,7 +19,7 @@ pub const LIMIT: usize = 1_000_000;
 /// the whole run stays covered evenly.
 pub struct Trace {
     state: Mutex<State>,
-    start: Instant,
+    epoch: Epoch,
 }
 
 struct State {
@@ -46,15 +46,14 @@ enum Outcome {
     Failed,
 }
 
-impl Default for Trace {
-    fn default() -> Self {
-        Self::with_limit(LIMIT)
-    }
-}
-
 impl Trace {
-    /// A trace that keeps at most `limit` events, 2...
-    pub fn with_limit(limit: usize) -> Self {
+    /// A trace of the run that started at `epoch`, of at most [`LIMIT`] events.
+    pub fn new(epoch: Epoch) -> Self {
+        Self::with_limit(epoch, LIMIT)
+    }
+
+    /// The same with another limit, 2...
+    pub fn with_limit(epoch: Epoch, limit: usize) -> Self {
         let state = State {
             kept: Vec::new(),
             limit: limit.max(2),
@@ -63,7 +62,7 @@ impl Trace {
             rows: [Vec::new(), Vec::new(), Vec::new()],
             processes: Vec::new(),
         };
-        Self { state: Mutex::new(state), start: Instant::now() }
+        Self { state: Mutex::new(state), epoch }
     }
 
     /// One event of how many is in the trace: 1 until the limit was reached.
@@ -125,13 +124,13 @@ impl Observer for Trace {
                 span(StageName::Write, row, seq, start, seconds, Outcome::Fine)
             }
             Event::Failed { seq, .. } => {
-                let now = self.start.elapsed().as_secs_f64();
+                let now = self.epoch.seconds();
                 let row = state.row(StageName::Write, now, 0.0);
                 span(StageName::Write, row, seq, now, 0.0, Outcome::Failed)
             }
             Event::Sample { name, depth, in_flight_bytes, rss_bytes } => Entry::Counter {
                 stage: name,
-                at: self.start.elapsed().as_secs_f64(),
+                at: self.epoch.seconds(),
                 depth: u32::try_from(depth).unwrap_or(u32::MAX),
                 in_flight_bytes,
                 rss_bytes,
@@ -251,7 +250,7 @@ mod tests {
 
     #[test]
     fn it_stays_bounded_and_says_so() {
-        let trace = Trace::with_limit(100);
+        let trace = Trace::with_limit(Epoch::start(), 100);
         for seq in 0..1000 {
             trace.on(&read(seq, seq as f64));
         }
@@ -274,7 +273,7 @@ mod tests {
 
     #[test]
     fn overlapping_reads_have_tracks_of_their_own() {
-        let trace = Trace::default();
+        let trace = Trace::new(Epoch::start());
         trace.on(&read(0, 0.0));
         trace.on(&read(1, 0.2));
         trace.on(&read(2, 0.6));
@@ -291,7 +290,7 @@ mod tests {
 
     #[test]
     fn spans_and_counters_have_the_fields_of_the_format() {
-        let trace = Trace::default();
+        let trace = Trace::new(Epoch::start());
         trace.on(&Event::StageStarted {
             name: StageName::Work,
             pid: 42,

@@ -2,3 +2,6 @@
 
 mod formats;
 mod house;
+mod images;
+mod plumbing;
+mod program;

@@ -1,0 +1,80 @@
+//! Puts the parts of a run together: the library's settings from the job's.
+
+use std::path::{Path, PathBuf};
+
+use lumaloom::codec::Limits;
+use lumaloom::error::{Error, Result};
+use lumaloom::exec::{LastResort, OnError, Settings};
+use lumaloom::link::Over;
+use lumaloom::source::{Inputs, WalkOptions, plan_inputs};
+use lumaloom::stage::{Epoch, Split};
+use lumaloom::work::still::{StillOptions, StillWork};
+
+use super::args::{SplitArg, WalkArgs};
+use super::job::{Pool, Recipe};
+use super::value::Mem;
+use super::{code, machine, say};
+
+/// The job list. `out` is left out of the walk.
+///
+/// # Errors
+/// `Usage` for inputs that do not exist.
+pub fn inputs(arguments: &[PathBuf], walk: &WalkArgs, out: Option<&Path>) -> Result<Inputs> {
+    let options = WalkOptions {
+        base: walk.base.clone(),
+        include: walk.include.clone(),
+        exclude: walk.exclude.clone(),
+        shard: walk.shard,
+        out: out.map(Path::to_owned),
+    };
+    plan_inputs(arguments, &options)
+}
+
+/// The work on each picture, for this many threads.
+pub fn work(recipe: &Recipe, threads: usize) -> StillWork {
+    let options = StillOptions {
+        encode: recipe.encode.clone(),
+        limits: Limits { max_pixels: recipe.max_pixels },
+        shrink: recipe.shrink,
+        timeout: Some(recipe.timeout),
+    };
+    StillWork::new(recipe.chain.clone(), options, threads)
+}
+
+/// How the stages are run.
+pub fn settings(pool: &Pool, io_threads: usize, on_error: OnError, epoch: Epoch) -> Settings {
+    Settings {
+        threads: pool.threads,
+        split: match pool.split {
+            SplitArg::Auto => Split::Auto,
+            SplitArg::Frames => Split::Frames,
+            SplitArg::Bands => Split::Bands,
+        },
+        io_threads,
+        on_error,
+        epoch,
+        last_resort: last_resort(),
+        ..memory(pool.mem)
+    }
+}
+
+/// Settings that know the memory alone.
+pub fn memory(mem: Mem) -> Settings {
+    let (mem, over) = match mem {
+        Mem::Auto => (machine::memory_budget(), Over::Alone),
+        Mem::Bytes(bytes) => (bytes, Over::Refuse),
+    };
+    Settings { mem, over, ..Settings::default() }
+}
+
+/// What helps when a thread cannot be ended.
+pub fn last_resort() -> LastResort {
+    LastResort::new(leave)
+}
+
+/// Ends the process when a thread cannot be ended. Outputs appear by rename, and the journal is
+/// written line by line, so nothing that was finished is lost.
+fn leave(error: &Error) {
+    say::error(error);
+    std::process::exit(i32::from(code(error.kind())));
+}

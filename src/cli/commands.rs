@@ -1,0 +1,158 @@
+//! The command lines of the three stages in process mode: what a person could type.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use lumaloom::error::{Error, Result};
+use lumaloom::exec::child::EVENTS_FD;
+use lumaloom::exec::processes::StageCommands;
+use lumaloom::journal::Start;
+use lumaloom::sink::{Clobber, Durable, Template};
+use lumaloom::stage::Epoch;
+
+use super::job::{Job, Out, Pool, Recipe};
+use super::value::Mem;
+
+/// The stages of this job over the inputs of a manifest; without one, over its own inputs.
+///
+/// # Errors
+/// `System` when this program cannot find itself.
+pub fn of(job: &Job, manifest: Option<&Path>, start: Start, epoch: Epoch) -> Result<StageCommands> {
+    Ok(StageCommands {
+        read: stage("read", read(job, manifest), epoch)?,
+        work: stage("work", work(&job.recipe, &job.pool), epoch)?,
+        write: stage("write", write(job, start), epoch)?,
+    })
+}
+
+/// The same for a measurement: a manifest, and outputs that go to a folder or nowhere.
+///
+/// # Errors
+/// `System` when this program cannot find itself.
+pub fn measured(
+    manifest: &Path,
+    io_threads: usize,
+    recipe: &Recipe,
+    pool: &Pool,
+    out: Option<(&Path, &Template)>,
+    epoch: Epoch,
+) -> Result<StageCommands> {
+    let mut read: Vec<OsString> = vec!["images".into(), "--manifest".into(), manifest.into()];
+    read.extend(["--io-threads".into(), io_threads.to_string().into()]);
+    read.extend(memory(pool.mem));
+    let write = match out {
+        None => vec!["null".into()],
+        Some((folder, name)) => {
+            ["images".into(), "-o".into(), folder.into(), "--name".into(), name.to_string().into()]
+                .into()
+        }
+    };
+    Ok(StageCommands {
+        read: stage("read", read, epoch)?,
+        work: stage("work", work(recipe, pool), epoch)?,
+        write: stage("write", write, epoch)?,
+    })
+}
+
+/// This program, the stage's own words, and the line back to the parent.
+fn stage(name: &str, own: Vec<OsString>, epoch: Epoch) -> Result<Vec<OsString>> {
+    let program = std::env::current_exe()
+        .map_err(|e| Error::system(format!("failed to find this program: {e}")))?;
+    let mut words: Vec<OsString> = vec![program.into(), "stage".into(), name.into()];
+    words.extend(own);
+    words.extend(["--events-fd".into(), EVENTS_FD.to_string().into()]);
+    words.extend(["--epoch".into(), epoch.as_nanos().to_string().into()]);
+    Ok(words)
+}
+
+fn work(recipe: &Recipe, pool: &Pool) -> Vec<OsString> {
+    let mut words = vec!["images".into()];
+    words.extend(recipe.arguments());
+    words.extend(pool.arguments());
+    words.extend(memory(pool.mem));
+    words
+}
+
+fn read(job: &Job, manifest: Option<&Path>) -> Vec<OsString> {
+    let mut words = vec!["images".into()];
+    match manifest {
+        Some(path) => words.extend(["--manifest".into(), path.into()]),
+        None => words.extend(job.inputs.iter().map(OsString::from)),
+    }
+    words.extend(["--io-threads".into(), job.io_threads.to_string().into()]);
+    words.extend(memory(job.pool.mem));
+    words
+}
+
+fn write(job: &Job, start: Start) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["images".into(), "-o".into(), job.out.path().into()];
+    let writing = job.writing_of_run();
+    if writing.clobber == Clobber::Replace {
+        words.push("-y".into());
+    }
+    if writing.durable == Durable::Yes {
+        words.push("--durable".into());
+    }
+    if let Out::Folder(_) = job.out {
+        let recipe = job.journal_recipe();
+        words.extend(["--name".into(), job.writing.name.to_string().into()]);
+        if start == Start::Resume {
+            words.push("--resume".into());
+        }
+        words.extend(["--recipe-hash".into(), format!("{:016x}", recipe.hash).into()]);
+        if !recipe.chain.is_empty() {
+            words.extend(["--chain".into(), recipe.chain.into()]);
+        }
+    }
+    words
+}
+
+fn memory(mem: Mem) -> Vec<OsString> {
+    match mem {
+        Mem::Auto => Vec::new(),
+        Mem::Bytes(bytes) => vec!["--mem".into(), bytes.to_string().into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::super::args::{Cli, Command, StageCommand};
+    use super::*;
+
+    #[test]
+    fn each_command_parses() {
+        let line = "lumaloom images in -o out -f negate,gblur=2 --quality 80 --mem 1G -j 3 \
+            --durable -y --io-threads 4";
+        let Command::Images(args) = Cli::try_parse_from(line.split_whitespace()).unwrap().command
+        else {
+            panic!("images")
+        };
+        let job = Job::new(&args).unwrap();
+        let epoch = Epoch::start();
+        let manifest = Path::new("-odd name");
+        let commands = of(&job, Some(manifest), Start::Resume, epoch).unwrap();
+        let parsed =
+            [&commands.read, &commands.work, &commands.write].map(
+                |words| match Cli::try_parse_from(words)
+                    .unwrap_or_else(|e| panic!("{words:?}: {e}"))
+                    .command
+                {
+                    Command::Stage(args) => args.stage,
+                    other => panic!("{other:?}"),
+                },
+            );
+        let [StageCommand::Read(read), StageCommand::Work(work), StageCommand::Write(write)] =
+            parsed
+        else {
+            panic!("read, work, write")
+        };
+        assert_eq!(read.manifest.as_deref(), Some(manifest));
+        assert_eq!((read.reading.io_threads.get(), read.memory.mem), (4, Mem::Bytes(1 << 30)));
+        assert_eq!(work.pixels.filter, Some(job.recipe.chain.to_string()));
+        assert_eq!(write.recipe_hash, job.journal_recipe().hash);
+        assert!(write.resume && write.writing.overwrite && write.writing.durable);
+        assert_eq!(write.events.epoch, Some(epoch.as_nanos()));
+    }
+}

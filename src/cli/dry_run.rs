@@ -1,0 +1,98 @@
+//! `--dry-run`: what would be read, written and computed, and nothing more.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use lumaloom::error::Error;
+use lumaloom::link::Item;
+use lumaloom::sink::check::Outputs;
+use lumaloom::source::Inputs;
+
+use super::args::SayArgs;
+use super::assemble;
+use super::job::{Job, Out, word};
+use super::say;
+use super::value::{count, show_bytes};
+
+/// Inputs and outputs that are shown without `-v`.
+const FIRST: usize = 5;
+
+/// Says it all on stderr. What cannot be read or planned is said too.
+pub fn run(job: &Job, inputs: &Inputs, outputs: &Outputs, args: &SayArgs) {
+    let shown = if args.verbose || args.explain { usize::MAX } else { FIRST };
+    let bytes = inputs.items.iter().map(|item| item.size).sum();
+    let folder = match &job.out {
+        Out::Folder(folder) => folder.as_path(),
+        Out::File(file) => file.parent().unwrap_or(Path::new("")),
+    };
+    let items = count(inputs.items.len() as u64, "input");
+    say::line(&format!("{items}, {}", show_bytes(bytes)));
+    for (item, output) in inputs.items.iter().zip(&outputs.names).take(shown) {
+        let output = output.as_ref().map_or_else(
+            || folder.join(job.writing.name.to_string()).display().to_string(),
+            |path| folder.join(path).display().to_string(),
+        );
+        say::line(&format!("  {} -> {output}", item.input.display()));
+    }
+    let rest = inputs.items.len().saturating_sub(shown);
+    if rest > 0 {
+        say::line(&format!("  and {rest} more; -v lists all"));
+    }
+    if inputs.skipped.values().sum::<u64>() > 0 {
+        let kinds: Vec<String> =
+            inputs.skipped.iter().map(|(name, n)| format!("{n} {name}")).collect();
+        say::line(&format!("skipped  {}", kinds.join(", ")));
+    }
+    plans(job, &inputs.items);
+    say::line("nothing written (dry run)");
+}
+
+/// One plan per distinct layout, with how many pictures have it; what cannot be planned; memory.
+fn plans(job: &Job, items: &[Item]) {
+    let work = assemble::work(&job.recipe, 1);
+    let mut groups: BTreeMap<(String, Vec<String>), Group> = BTreeMap::new();
+    let mut most = 0;
+    for item in items {
+        let planned = std::fs::read(&item.input)
+            .map_err(|e| Error::io("read", &item.input, &e))
+            .and_then(|bytes| {
+                let (header, plan) = work.plan(&bytes)?;
+                let peak = work.peak_bytes(&bytes, &header, &plan);
+                let picture = format!("{} {}", header.format.name(), header.layout);
+                Ok((picture, plan.explain(), peak))
+            });
+        match planned {
+            Ok((picture, plan, peak)) => {
+                most = most.max(peak);
+                let group = groups.entry((picture, plan)).or_default();
+                group.pictures += 1;
+                group.peak_bytes = group.peak_bytes.max(peak);
+            }
+            Err(error) => say::line(&format!("would fail {}: {error}", item.input.display())),
+        }
+    }
+    for ((picture, plan), group) in &groups {
+        say::line(&format!(
+            "{picture}: {}, {} each",
+            count(group.pictures, "picture"),
+            show_bytes(group.peak_bytes)
+        ));
+        for line in plan {
+            say::line(&format!("  {line}"));
+        }
+    }
+    let pool = &job.pool;
+    say::line(&format!(
+        "memory   at most {} for one picture; {} in flight on {} ({})",
+        show_bytes(most),
+        show_bytes(assemble::memory(pool.mem).mem),
+        count(pool.threads as u64, "thread"),
+        word(job.mode),
+    ));
+}
+
+#[derive(Default)]
+struct Group {
+    pictures: u64,
+    peak_bytes: u64,
+}

@@ -1,0 +1,249 @@
+//! `lumaloom images`: checks in the contract's order, the run, the summary, the exit code.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lumaloom::error::{Error, Kind, Result};
+use lumaloom::event::{Event, Observer};
+use lumaloom::exec::{self, processes::Care};
+use lumaloom::journal::{self, FailedBefore, Journal, OtherRecipe, Past, Remaining, Start};
+use lumaloom::link::Item;
+use lumaloom::observe::{Failure, Head, Monitor, Outcome};
+use lumaloom::sink::check::{self, Outputs};
+use lumaloom::sink::owner::{self, Owner};
+use lumaloom::sink::{Clobber, FileSink, FolderSink, Writing};
+use lumaloom::source::Inputs;
+use lumaloom::source::folder::FolderSource;
+use lumaloom::source::manifest::Manifest;
+use lumaloom::stage::{Cancel, Epoch, Sink};
+
+use super::args::{ImagesArgs, ModeArg, SayArgs, shell_quoted};
+use super::job::{Earlier, Job, Out, word};
+use super::report::last_report;
+use super::watch::{Kept, Watch};
+use super::{assemble, code, commands, dry_run, say};
+
+/// Runs the job.
+///
+/// # Errors
+/// What stopped it. Failures of single inputs are no error but exit code 1.
+pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
+    let job = Job::new(args)?;
+    check::out_is_no_input(&job.inputs, job.out.path())?;
+    let inputs = assemble::inputs(&job.inputs, &job.walk, Some(job.out.path()))?;
+    let outputs = outputs(&job, &inputs.items)?;
+    if args.say.dry_run || args.say.explain {
+        dry_run::run(&job, &inputs, &outputs, &args.say);
+        return Ok(0);
+    }
+    if (job.earlier, job.writing.clobber) == (Earlier::Ignore, Clobber::Never) {
+        outputs.refuse_existing(job.out.path())?;
+    }
+    if let (Some(why), false) = (inputs.why_empty(), args.say.quiet) {
+        say::line(&why);
+    }
+    let begun = Begun::new(&job, &inputs)?;
+    let head = begun.head(&job, &inputs, arguments);
+    execute(&job, begun, head, &args.say)
+}
+
+fn outputs(job: &Job, items: &[Item]) -> Result<Outputs> {
+    match &job.out {
+        Out::File(path) => check::file(items, path),
+        Out::Folder(path) => {
+            let format = job.recipe.encode.format.map(|format| format.extension());
+            check::folder(items, path, &job.writing.name, format)
+        }
+    }
+}
+
+/// A run that may start: the folder is owned and what earlier runs left is known.
+struct Begun {
+    /// To do, and what is not.
+    left: Remaining,
+    /// The folder that relative paths start from.
+    base: PathBuf,
+    /// Held until the writer takes over.
+    owner: Option<Owner>,
+    past: Option<Past>,
+    start: Start,
+}
+
+impl Begun {
+    /// Takes the lock and sorts out what an earlier run has done. Touches nothing of a job
+    /// whose output is one file, or that has nothing to do.
+    fn new(job: &Job, inputs: &Inputs) -> Result<Self> {
+        let mut begun = Self {
+            left: Remaining { todo: inputs.items.clone(), ..Remaining::default() },
+            base: inputs.base.clone(),
+            owner: None,
+            past: None,
+            start: Start::Fresh,
+        };
+        let Out::Folder(out) = &job.out else { return Ok(begun) };
+        if inputs.items.is_empty() {
+            return Ok(begun);
+        }
+        begun.owner = Some(owner::lock(out)?);
+        if job.earlier == Earlier::Ignore {
+            return Ok(begun);
+        }
+        let other = match job.writing.clobber {
+            Clobber::Never => OtherRecipe::Refuse,
+            Clobber::Replace => OtherRecipe::Restart,
+        };
+        let failed = match job.earlier {
+            Earlier::RetryFailed => FailedBefore::Retry,
+            Earlier::Resume | Earlier::Ignore => FailedBefore::Keep,
+        };
+        let past = Journal::load(out)?;
+        begun.start = journal::start(past.as_ref(), &job.journal_recipe(), other)?;
+        begun.past = past.filter(|_| begun.start == Start::Resume);
+        let size = |output: &std::path::Path| {
+            let data = std::fs::symlink_metadata(out.join(output)).ok()?;
+            data.is_file().then_some(data.len())
+        };
+        begun.left = journal::remaining(inputs.items.clone(), begun.past.as_ref(), failed, &size);
+        Ok(begun)
+    }
+
+    fn head(&self, job: &Job, inputs: &Inputs, arguments: &[OsString]) -> Head {
+        let failed = |(input, error): &(PathBuf, Error)| Failure {
+            input: input.clone(),
+            reason: format!("{error} (in an earlier run; --retry-failed tries again)"),
+        };
+        Head {
+            command: shell_quoted(arguments),
+            mode: word(job.mode),
+            threads: job.pool.threads,
+            output: job.out.path().to_owned(),
+            skipped_by: inputs.skipped.clone(),
+            finished_before: self.left.done,
+            failed_before: self.left.failed.iter().map(failed).collect(),
+        }
+    }
+
+    /// What deserves a line before the run.
+    fn news(&self) -> Vec<Event> {
+        let mut texts: Vec<String> = self.owner.iter().filter_map(Owner::warning).collect();
+        let damaged = self.past.as_ref().map_or(0, Past::damaged);
+        if damaged > 0 {
+            texts.push(format!(
+                "{damaged} damaged lines in the journal; their inputs are done again"
+            ));
+        }
+        texts.into_iter().map(|text| Event::Warning { text }).collect()
+    }
+}
+
+/// The run from the first event to the exit code.
+fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8> {
+    let journal = match (&job.out, job.mode) {
+        _ if begun.left.todo.is_empty() => None,
+        // The write stage has its own.
+        (Out::File(_), _) | (_, ModeArg::Processes) => None,
+        (Out::Folder(out), _) => {
+            Some(Arc::new(Journal::open(out, &job.journal_recipe(), begun.start)?))
+        }
+    };
+    let report = begun.owner.as_ref().map(|_| last_report(job.out.path()));
+    let kept = Kept { report, journal: journal.clone() };
+    let (cancel, epoch) = (Cancel::default(), Epoch::start());
+    let watch = Watch::start(args, head, kept, epoch, &cancel)?;
+    for event in begun.news() {
+        watch.observer().on(&event);
+    }
+    let todo = std::mem::take(&mut begun.left.todo);
+    watch.observer().on(&Event::Planned {
+        items: todo.len() as u64,
+        bytes: todo.iter().map(|item| item.size).sum(),
+    });
+    let ended = match job.mode {
+        _ if todo.is_empty() => Ok(()),
+        ModeArg::Processes => in_processes(job, begun, todo, epoch, &watch, &cancel),
+        ModeArg::Threads | ModeArg::Inline => {
+            in_process(job, &begun, journal, todo, epoch, &watch, &cancel)
+        }
+    };
+    let outcome = match &ended {
+        Ok(()) => Outcome::Complete,
+        Err(error) if error.kind() == Kind::Interrupted => Outcome::Interrupted,
+        Err(_) => Outcome::Failed,
+    };
+    let report = watch.finish(args, outcome)?;
+    match ended {
+        Ok(()) if report.failed.is_empty() => Ok(0),
+        Ok(()) => Ok(code(Kind::Input)),
+        // The summary has said so.
+        Err(error) if error.kind() == Kind::Interrupted => Ok(code(Kind::Interrupted)),
+        Err(error) => Err(error),
+    }
+}
+
+/// All stages in this process.
+fn in_process(
+    job: &Job,
+    begun: &Begun,
+    journal: Option<Arc<Journal>>,
+    todo: Vec<Item>,
+    epoch: Epoch,
+    watch: &Watch,
+    cancel: &Cancel,
+) -> Result<()> {
+    let writing = job.writing_of_run();
+    let sink: Box<dyn Sink> = match &job.out {
+        Out::File(path) => Box::new(FileSink::new(path.clone(), writing)?),
+        Out::Folder(out) => {
+            let (name, past) = (job.writing.name.clone(), begun.past.as_ref());
+            Box::new(FolderSink::new(out.clone(), name, writing, journal, past)?)
+        }
+    };
+    let source = FolderSource::new(todo);
+    let work = assemble::work(&job.recipe, job.pool.threads);
+    let settings = assemble::settings(&job.pool, job.io_threads, job.on_error, epoch);
+    let run = match job.mode {
+        ModeArg::Inline => exec::inline::run,
+        ModeArg::Threads | ModeArg::Processes => exec::threads::run,
+    };
+    std::thread::scope(|scope| {
+        let _monitor = Monitor::start(scope, &settings.gauges, watch.observer())
+            .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
+        run(&source, &work, sink, &settings, watch.observer(), cancel)
+    })
+}
+
+/// Each stage in a process of its own. The folder changes hands: the write stage owns it while
+/// it writes, so that it stays owned if this process is killed.
+fn in_processes(
+    job: &Job,
+    begun: Begun,
+    todo: Vec<Item>,
+    epoch: Epoch,
+    watch: &Watch,
+    cancel: &Cancel,
+) -> Result<()> {
+    let manifest = match &job.out {
+        Out::File(_) => None,
+        Out::Folder(out) => {
+            let path = out.join(journal::FOLDER).join("inputs.jsonl");
+            Manifest { base: begun.base.clone(), items: todo }.save(&path)?;
+            Some(path)
+        }
+    };
+    let commands = commands::of(job, manifest.as_deref(), begun.start, epoch)?;
+    drop(begun.owner);
+    let care = Care { on_error: job.on_error, ..Care::default() };
+    exec::processes::run(&commands, &care, watch.observer(), cancel)
+}
+
+impl Job {
+    /// How outputs are put in place: a resumed run replaces what is not journalled as done.
+    pub fn writing_of_run(&self) -> Writing {
+        let clobber = match self.earlier {
+            Earlier::Ignore => self.writing.clobber,
+            Earlier::Resume | Earlier::RetryFailed => Clobber::Replace,
+        };
+        Writing { clobber, durable: self.writing.durable }
+    }
+}

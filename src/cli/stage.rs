@@ -1,0 +1,302 @@
+//! `lumaloom stage`: one stage on stdin and stdout. A shell, ssh or `--mode processes` joins
+//! them; the functions that run are the same as in threads.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+use lumaloom::error::{Error, Kind, Result, Stop};
+use lumaloom::event::{Event, Observer, StageName};
+use lumaloom::exec::{self, OnError, Settings};
+use lumaloom::journal::{self, Journal, Start};
+use lumaloom::link::pipe::{self, Checksum, Header};
+use lumaloom::link::{Cancel, Rx};
+use lumaloom::observe::checkpoint::INTERVAL;
+use lumaloom::observe::{Checkpoint, Fan, Head, Monitor, Outcome, Report, Tally};
+use lumaloom::sink::{FileSink, FolderSink, NullSink, Writing, owner};
+use lumaloom::source::folder::FolderSource;
+use lumaloom::source::manifest::Manifest;
+use lumaloom::stage::{
+    Computing, Context, Ended, Epoch, Order, Reading, Source, pool, run_sink, run_source, run_work,
+};
+
+use super::args::{
+    EventArgs, ModeArg, StageCommand, StageReadArgs, StageWorkArgs, StageWriteArgs, shell_quoted,
+};
+use super::job::{Out, Pool, Recipe, WritingPlan};
+use super::signals::{Turn, Watch as SignalWatch};
+use super::summary::{self, Detail};
+use super::{assemble, code, say};
+
+/// What a stream of this job says it is.
+const JOB: &str = "images";
+
+/// Runs a stage to its end.
+///
+/// # Errors
+/// `Usage` for a terminal instead of a pipe, `Temporary` when a neighbour went away.
+pub fn run(command: &StageCommand, arguments: &[OsString]) -> Result<u8> {
+    match command {
+        StageCommand::Read(args) => read(args, arguments),
+        StageCommand::Work(args) => work(args, arguments),
+        StageCommand::Write(args) => write(args, arguments),
+    }
+}
+
+fn read(args: &StageReadArgs, arguments: &[OsString]) -> Result<u8> {
+    let output = pipe_end(&std::io::stdout(), "stage read writes packets to stdout")?;
+    let (items, skipped) = match &args.manifest {
+        Some(path) => (Manifest::load(path)?.items, Default::default()),
+        None => {
+            let inputs = assemble::inputs(&args.inputs, &args.walk, None)?;
+            (inputs.items, inputs.skipped)
+        }
+    };
+    let settings = Settings {
+        io_threads: args.reading.io_threads.get(),
+        ..stage_settings(&args.events, assemble::memory(args.memory.mem))
+    };
+    let ear = Ear::new(StageName::Read, &args.events, arguments, skipped)?;
+    ear.planned(&items);
+    let source = FolderSource::new(items);
+    let header = Header { total: source.total(), ..Header::new(JOB) };
+    let cancel = Cancel::default();
+    let _signals = at_signals(StageName::Read, &cancel)?;
+    let ended = ear.run(&settings, &cancel, |context| {
+        let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
+        let (ahead, _) = exec::budgets(&settings, &cancel);
+        let reading = Reading { io_threads: settings.io_threads, budget: &ahead };
+        run_source(&source, tx, &reading, context)
+    });
+    ear.finish(ended)
+}
+
+fn work(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
+    let joins = "stage work takes packets from stdin and writes packets to stdout";
+    let input = pipe_end(&std::io::stdin(), joins)?;
+    let output = pipe_end(&std::io::stdout(), joins)?;
+    let recipe = Recipe::new(&args.pixels)?;
+    let threads = Pool::new(&args.pool, args.memory.mem, ModeArg::Threads)?;
+    let settings = assemble::settings(&threads, 1, OnError::Continue, epoch(&args.events));
+    let ear = Ear::new(StageName::Work, &args.events, arguments, Default::default())?;
+    let work = assemble::work(&recipe, settings.threads);
+    let cancel = Cancel::default();
+    let _signals = at_signals(StageName::Work, &cancel)?;
+    let ended = ear.run(&settings, &cancel, |context| {
+        let (header, rx) = receive(input, &settings, context)?;
+        let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
+        let (_, frames) = exec::budgets(&settings, &cancel);
+        let computing = Computing {
+            pool: &pool(settings.threads)?,
+            split: settings.split,
+            order: if header.strict { Order::Strict } else { Order::Any },
+            budget: &frames,
+            started: &|| Ok(()),
+        };
+        run_work(&work, rx, tx, &computing, context).map(|()| Ended::All)
+    });
+    ear.finish(ended)
+}
+
+fn write(args: &StageWriteArgs, arguments: &[OsString]) -> Result<u8> {
+    let input = pipe_end(&std::io::stdin(), "stage write takes packets from stdin")?;
+    let plan = WritingPlan::new(&args.writing, None)?;
+    let writing = Writing { clobber: plan.clobber, durable: plan.durable };
+    let settings = stage_settings(&args.events, Settings::default());
+    let ear = Ear::new(StageName::Write, &args.events, arguments, Default::default())?;
+    let cancel = Cancel::default();
+    let _signals = at_signals(StageName::Write, &cancel)?;
+    let ended = ear.run(&settings, &cancel, |context| {
+        let (_, rx) = receive(input, &settings, context)?;
+        match args.output.as_deref().map(Out::of) {
+            None => run_sink(Box::new(NullSink), rx, context),
+            Some(Out::File(path)) => run_sink(Box::new(FileSink::new(path, writing)?), rx, context),
+            Some(Out::Folder(path)) => write_folder(args, &path, plan, writing, rx, context),
+        }?;
+        Ok(Ended::All)
+    });
+    ear.finish(ended)
+}
+
+/// The folder is owned, and its journal kept, from the first packet to the last.
+fn write_folder(
+    args: &StageWriteArgs,
+    out: &Path,
+    plan: WritingPlan,
+    writing: Writing,
+    rx: Rx,
+    context: &Context<'_>,
+) -> Result<(), Stop> {
+    let owner = owner::lock(out)?;
+    if let Some(text) = owner.warning() {
+        context.observer.on(&Event::Warning { text });
+    }
+    let recipe = journal::Recipe { hash: args.recipe_hash, chain: args.chain.clone() };
+    let (start, past) = match args.resume {
+        true => (Start::Resume, Journal::load(out)?),
+        false => (Start::Fresh, None),
+    };
+    let journal = Arc::new(Journal::open(out, &recipe, start)?);
+    let flushed = Arc::clone(&journal);
+    // What cannot be flushed now is flushed, or said, at the end by the sink.
+    let _checkpoint = Checkpoint::start(INTERVAL, move || drop(flushed.checkpoint()))
+        .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
+    let sink = FolderSink::new(out.to_owned(), plan.name, writing, Some(journal), past.as_ref())?;
+    run_sink(Box::new(sink), rx, context)
+}
+
+/// The stream at stdin.
+fn receive(
+    input: OwnedFd,
+    settings: &Settings,
+    context: &Context<'_>,
+) -> Result<(Header, Rx), Stop> {
+    let queue = &settings.gauges.work;
+    let (header, rx) = context.progress.outside(|| {
+        pipe::reader(input, settings.mem.max(pipe::MAX_PAYLOAD), context.cancel, queue)
+    })?;
+    if header.job != JOB {
+        let theirs = &header.job;
+        return Err(Error::usage(format!("the stream is of a {theirs} job, not of images")).into());
+    }
+    Ok((header, rx))
+}
+
+/// A copy of stdin or stdout, which must not be a terminal.
+fn pipe_end(end: &(impl IsTerminal + AsFd), does: &str) -> Result<OwnedFd> {
+    if end.is_terminal() {
+        return Err(Error::usage(format!(
+            "{does}; join the stages, as in: lumaloom stage read images IN | lumaloom stage work \
+             -f CHAIN | lumaloom stage write images -o OUT"
+        )));
+    }
+    end.as_fd()
+        .try_clone_to_owned()
+        .map_err(|e| Error::system(format!("failed to take over a pipe: {e}")))
+}
+
+fn epoch(events: &EventArgs) -> Epoch {
+    events.epoch.map_or_else(Epoch::start, Epoch::from_nanos)
+}
+
+fn stage_settings(events: &EventArgs, base: Settings) -> Settings {
+    Settings { epoch: epoch(events), last_resort: assemble::last_resort(), ..base }
+}
+
+/// The reader drains at the first signal, and its end runs through the pipes; the others take
+/// what comes until then. So one Ctrl-C, which reaches all stages of a shell's pipeline, keeps
+/// what is in work; a second one stops all of them.
+fn at_signals(name: StageName, cancel: &Cancel) -> Result<SignalWatch> {
+    let cancel = cancel.clone();
+    let act = move |turn| match (name, turn) {
+        (StageName::Read, _) => cancel.request(),
+        (StageName::Work | StageName::Write, Turn::First) => {}
+        (StageName::Work | StageName::Write, Turn::Again) => {
+            cancel.raise(lumaloom::link::Level::Now, lumaloom::link::Reason::User);
+        }
+    };
+    SignalWatch::start(act).map_err(|e| Error::system(format!("failed to listen for signals: {e}")))
+}
+
+/// Who a stage talks to: its parent on a descriptor, or a person on stderr.
+struct Ear {
+    name: StageName,
+    tally: Arc<Tally>,
+    fan: Fan,
+    listener: Listener,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Listener {
+    Parent,
+    Person,
+}
+
+impl Ear {
+    fn new(
+        name: StageName,
+        events: &EventArgs,
+        arguments: &[OsString],
+        skipped: std::collections::BTreeMap<String, u64>,
+    ) -> Result<Self> {
+        let head = Head {
+            command: shell_quoted(arguments),
+            mode: "stage".into(),
+            threads: 0,
+            output: Default::default(),
+            skipped_by: skipped,
+            finished_before: 0,
+            failed_before: Vec::new(),
+        };
+        let tally = Arc::new(Tally::new(head));
+        let mut observers: Vec<Arc<dyn Observer>> = vec![tally.clone()];
+        let listener = match events.events_fd {
+            Some(number) => {
+                let lines = exec::child::open_events(number).map_err(|e| {
+                    Error::usage(format!("--events-fd {number} is no open descriptor: {e}"))
+                })?;
+                observers.push(Arc::new(lines));
+                Listener::Parent
+            }
+            None => Listener::Person,
+        };
+        Ok(Self { name, tally, fan: Fan::new(observers), listener })
+    }
+
+    /// A parent has said so itself.
+    fn planned(&self, items: &[lumaloom::link::Item]) {
+        if self.listener == Listener::Person {
+            let bytes = items.iter().map(|item| item.size).sum();
+            self.fan.on(&Event::Planned { items: items.len() as u64, bytes });
+        }
+    }
+
+    fn run(
+        &self,
+        settings: &Settings,
+        cancel: &Cancel,
+        body: impl FnOnce(&Context<'_>) -> Result<Ended, Stop>,
+    ) -> Result<Ended, Stop> {
+        std::thread::scope(|scope| {
+            let _monitor = Monitor::start(scope, &settings.gauges, &self.fan)
+                .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
+            exec::child::run(self.name, settings, &self.fan, cancel, body)
+        })
+    }
+
+    /// Says how it went and gives the exit code.
+    fn finish(&self, ended: Result<Ended, Stop>) -> Result<u8> {
+        let report = self.tally.report(Outcome::Complete);
+        if self.listener == Listener::Person {
+            self.tell(&report);
+        }
+        match ended {
+            Ok(Ended::All) if report.failed.is_empty() => Ok(0),
+            Ok(Ended::All) => Ok(code(Kind::Input)),
+            Ok(Ended::Stopped) => Ok(code(Kind::Interrupted)),
+            Err(Stop::Echo) => {
+                let error =
+                    Error::new(Kind::Temporary, "a neighbour stage went away before the end");
+                self.refuse(error)
+            }
+            Err(Stop::Cause(error)) => self.refuse(error),
+        }
+    }
+
+    /// A parent has heard the cause; a person has not.
+    fn refuse(&self, error: Error) -> Result<u8> {
+        match self.listener {
+            Listener::Parent => Ok(code(error.kind())),
+            Listener::Person => Err(error.within(format_args!("stage {}", self.name.as_str()))),
+        }
+    }
+
+    fn tell(&self, report: &Report) {
+        for line in summary::failures(report, Detail::Short) {
+            say::line(&line);
+        }
+        say::line(&summary::stage_line(self.name, report));
+    }
+}

@@ -1,0 +1,222 @@
+//! What people type for sizes, durations and counts, as numbers.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// `--mem`: bytes, or what the machine can spare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mem {
+    /// The smaller of 60 % of available memory and 4 GiB; larger items run alone.
+    Auto,
+    /// Exactly this; larger items fail.
+    Bytes(u64),
+}
+
+impl FromStr for Mem {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            _ => bytes(text).map(Self::Bytes),
+        }
+    }
+}
+
+impl fmt::Display for Mem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Bytes(bytes) => write!(f, "{bytes}"),
+        }
+    }
+}
+
+/// Bytes: `1073741824`, `512M`, `1.5GiB` (binary, as in dd and sort), `500MB` (decimal).
+///
+/// # Errors
+/// A fragment that says what a size looks like.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, f64); 13] = [
+        ("", 1.0),
+        ("B", 1.0),
+        ("K", 1024.0),
+        ("KIB", 1024.0),
+        ("KB", 1e3),
+        ("M", 1_048_576.0),
+        ("MIB", 1_048_576.0),
+        ("MB", 1e6),
+        ("G", 1_073_741_824.0),
+        ("GIB", 1_073_741_824.0),
+        ("GB", 1e9),
+        ("T", 1_099_511_627_776.0),
+        ("TIB", 1_099_511_627_776.0),
+    ];
+    scaled(text, &UNITS).ok_or_else(|| "a size is a number of bytes like 512M or 1.5GiB".to_owned())
+}
+
+/// Pixels: `100000000`, `100M`, `100MP`.
+///
+/// # Errors
+/// A fragment that says what a number of pixels looks like.
+pub fn pixels(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, f64); 5] = [("", 1.0), ("K", 1e3), ("M", 1e6), ("MP", 1e6), ("G", 1e9)];
+    scaled(text, &UNITS).ok_or_else(|| "a number of pixels looks like 100M or 25000000".to_owned())
+}
+
+/// Seconds: `60`, `60s`, `500ms`, `2m`, `1h`.
+///
+/// # Errors
+/// A fragment that says what a duration looks like.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, f64); 5] =
+        [("", 1e3), ("S", 1e3), ("MS", 1.0), ("M", 60e3), ("H", 3600e3)];
+    scaled(text, &UNITS)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "a time is a number of seconds like 60, 500ms or 2m".to_owned())
+}
+
+/// A positive number with one of these units (in upper case), rounded down, at least 1.
+fn scaled(text: &str, units: &[(&str, f64)]) -> Option<u64> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = unit.to_ascii_uppercase();
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    if !number.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let value = number.parse::<f64>().ok()? * factor;
+    // f64 holds integers exactly to 2^53; beyond 2^60 nobody means it.
+    (1.0..=(1u64 << 60) as f64).contains(&value).then_some(value as u64)
+}
+
+/// A number in hexadecimal.
+///
+/// # Errors
+/// A fragment that says so.
+pub fn hex(text: &str) -> Result<u64, String> {
+    u64::from_str_radix(text, 16).map_err(|_| "not a hexadecimal number".to_owned())
+}
+
+/// Counts of threads to measure: `1,2,4`, `1..8`, or both mixed. Sorted, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts(pub Vec<NonZeroUsize>);
+
+impl FromStr for Counts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parse = || {
+            let mut counts = Vec::new();
+            for part in text.split(',') {
+                let (first, last) = part.split_once("..").unwrap_or((part, part));
+                let (first, last): (NonZeroUsize, NonZeroUsize) =
+                    (first.parse().ok()?, last.trim_start_matches('=').parse().ok()?);
+                if first > last || last.get() > 4096 {
+                    return None;
+                }
+                counts.extend((first.get()..=last.get()).filter_map(NonZeroUsize::new));
+            }
+            counts.sort_unstable();
+            counts.dedup();
+            Some(Self(counts))
+        };
+        parse().ok_or_else(|| "counts of threads look like 1,2,4 or 1..8".to_owned())
+    }
+}
+
+/// Bytes for people: three digits and a binary unit.
+pub fn show_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
+/// Seconds for people: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 07 min`.
+pub fn show_seconds(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..10 => format!("{seconds:.2} s"),
+        10..60 => format!("{seconds:.1} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole / 60 % 60),
+    }
+}
+
+/// A count with its noun: `1 picture`, `3 pictures`.
+pub fn count(n: u64, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        for (text, expected) in [
+            ("1", 1),
+            ("512M", 512 << 20),
+            ("512m", 512 << 20),
+            ("1.5GiB", 3 << 29),
+            ("500MB", 500_000_000),
+            ("64KiB", 65_536),
+            ("2T", 2 << 40),
+        ] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "M", "-1", "1X", "0", "inf", "nan", "1e400", "1 2", "9999999T", "+5"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+        assert_eq!("auto".parse(), Ok(Mem::Auto));
+        assert_eq!("1K".parse(), Ok(Mem::Bytes(1024)));
+    }
+
+    #[test]
+    fn pixels_and_durations() {
+        assert_eq!(pixels("100M"), Ok(100_000_000));
+        assert_eq!(pixels("1.5MP"), Ok(1_500_000));
+        assert_eq!(duration("60"), Ok(Duration::from_secs(60)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("2 days").is_err());
+    }
+
+    #[test]
+    fn counts() {
+        let numbers =
+            |text: &str| text.parse::<Counts>().map(|c| c.0.iter().map(|n| n.get()).collect());
+        assert_eq!(numbers("1,2,4"), Ok(vec![1, 2, 4]));
+        assert_eq!(numbers("4,1..3,2"), Ok(vec![1, 2, 3, 4]));
+        for text in ["", "0", "3..1", "1..9999999", "x"] {
+            assert!(numbers(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_people_read() {
+        assert_eq!(show_bytes(999), "999 B");
+        assert_eq!(show_bytes(1023), "1.00 KiB");
+        assert_eq!(show_bytes(1 << 30), "1.00 GiB");
+        assert_eq!(show_bytes(300 << 20), "300 MiB");
+        assert_eq!(show_seconds(0.416), "0.42 s");
+        assert_eq!(show_seconds(185.2), "3 min 05 s");
+        assert_eq!(show_seconds(7630.0), "2 h 07 min");
+        assert_eq!(count(1, "file"), "1 file");
+        assert_eq!(count(0, "file"), "0 files");
+    }
+}

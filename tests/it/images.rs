@@ -1,0 +1,475 @@
+//! `lumaloom images`, sentence by sentence of its contract.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::program::{Done, Place};
+
+/// Six pictures of two formats in two folders.
+fn six() -> Place {
+    let place = Place::new();
+    for (i, name) in ["a.png", "b.png", "sub/c.png", "sub/d.png"].iter().enumerate() {
+        place.png(&format!("in/{name}"), 33 + 8 * i as u32, 21, i as u8);
+    }
+    place.ppm("in/e.ppm", 40, 30, 9);
+    place.ppm("in/sub/deep/f.ppm", 1, 1, 10);
+    place
+}
+
+#[test]
+fn a_tree_is_mirrored_and_reported() {
+    let place = six();
+    let done = place.line("images in -o out -f negate --report r.json").code(0);
+    assert_eq!(
+        place.names("out"),
+        ["a.png", "b.png", "e.ppm", "sub/c.png", "sub/d.png", "sub/deep/f.ppm"]
+    );
+    assert_eq!(done.stdout, "", "data only");
+    let done = done.says(&["6 done", "outputs  out", "limit ", "MP/s"]);
+    assert!(done.stderr.lines().count() <= 24, "one screen:\n{}", done.stderr);
+    let report = place.json("r.json");
+    assert_eq!(report["done"], 6);
+    assert_eq!(report["skipped"], 0);
+    assert_eq!(report["failed"], serde_json::json!([]));
+    assert_eq!(report["mode"], "threads");
+    for stage in report["stages"].as_array().expect("stages") {
+        assert!(stage["busy_seconds"].as_f64().expect("a number") >= 0.0);
+    }
+}
+
+#[test]
+fn one_file_goes_to_one_file() {
+    let place = Place::new();
+    place.png("a.png", 20, 10, 1);
+    place.line("images a.png -o b.png -f hflip").code(0);
+    assert!(place.path("b.png").is_file());
+    assert!(!place.path("b.png.lumaloom").exists() && !place.path(".lumaloom").exists());
+    // The extension decides the format.
+    place.line("images a.png -o c.ppm").code(0);
+    assert!(place.tree("")["c.ppm"].starts_with(b"P6"));
+    place.line("images a.png -o c.ppm").code(2).says(&["-y"]);
+    place.line("images a.png -o c.ppm -y").code(0);
+    place.line("images a.png -o d.ppm --resume").code(2).says(&["--resume"]);
+    // Without an image extension OUT is a folder.
+    place.line("images a.png -o folder").code(0);
+    assert_eq!(place.names("folder"), ["a.png"]);
+}
+
+#[test]
+fn other_files_are_skipped_and_counted() {
+    let place = six();
+    place.file("in/notes.txt", b"hello");
+    place.file("in/raw.cr2", b"II*\0");
+    place.file("in/.hidden.png", b"not even opened");
+    place.file("in/.cache/x.png", b"not even opened");
+    let done = place.line("images in -o out --report r.json").code(0);
+    done.says(&["6 done", "skipped", "txt", "cr2"]);
+    let report = place.json("r.json");
+    assert!(report["skipped"].as_u64().expect("a count") >= 3, "{report}");
+}
+
+#[test]
+fn a_bad_input_costs_that_input() {
+    let place = six();
+    place.file("in/bad.png", b"this is no picture");
+    let mut cut = crate::program::png(64, 64, 3);
+    cut.truncate(cut.len() / 2);
+    place.file("in/cut.png", &cut);
+    for mode in ["threads", "processes", "inline"] {
+        let line = format!("images in -o {mode} --mode {mode} --report {mode}.json");
+        place.line(&line).code(1).says(&["6 done", "2 failed", "bad.png", "cut.png"]);
+        assert_eq!(place.names(mode).len(), 6, "{mode}");
+        let failed = &place.json(&format!("{mode}.json"))["failed"];
+        assert_eq!(failed[0]["input"], "in/bad.png", "sorted by input");
+        assert_eq!(failed[1]["input"], "in/cut.png");
+    }
+}
+
+#[test]
+fn a_named_file_that_is_no_image_is_a_failure() {
+    let place = Place::new();
+    place.png("a.png", 5, 5, 0);
+    place.file("notes.txt", b"hello");
+    place.line("images a.png notes.txt -o out").code(1).says(&["notes.txt"]);
+    assert_eq!(place.names("out"), ["a.png"]);
+}
+
+#[test]
+fn a_missing_input_stops_before_anything_starts() {
+    let place = six();
+    place.line("images in none -o out").code(2).says(&["none"]);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn an_output_is_never_an_input() {
+    let place = six();
+    let before = place.tree("in");
+    place.line("images in -o in -y").code(2);
+    place.line("images in/a.png -o in/a.png -y").code(2);
+    place.line("images in/a.png -o in -y").code(2).says(&["in/a.png"]);
+    // The same folder by another name.
+    std::os::unix::fs::symlink(place.path("in"), place.path("link")).expect("a link");
+    place.line("images in -o link -y").code(2);
+    assert_eq!(place.tree("in"), before);
+}
+
+#[test]
+fn an_output_folder_inside_an_input_is_left_out_of_the_walk() {
+    let place = six();
+    place.line("images in -o in/out").code(0).says(&["6 done"]);
+    place.line("images in -o in/out -y").code(0).says(&["6 done"]);
+    assert_eq!(place.names("in/out").len(), 6);
+}
+
+#[test]
+fn several_inputs_share_the_deepest_folder() {
+    let place = six();
+    place.line("images in/sub/c.png in/a.png -o out").code(0);
+    assert_eq!(place.names("out"), ["a.png", "sub/c.png"]);
+    place.line("images in/sub in/a.png -o out2 --base .").code(0);
+    assert!(place.path("out2/in/sub/deep/f.ppm").is_file());
+}
+
+#[test]
+fn globs_are_expanded() {
+    let place = six();
+    place.run(&["images", "in/*.png", "-o", "out"]).code(0);
+    assert_eq!(place.names("out"), ["a.png", "b.png"]);
+}
+
+#[test]
+fn names_follow_the_template() {
+    let place = six();
+    place.line("images in -o out --name {dir}/{stem}-{width}x{height}.{ext}").code(0);
+    assert!(place.path("out/sub/deep/f-1x1.ppm").is_file(), "{:?}", place.names("out"));
+    assert!(place.path("out/a-33x21.png").is_file());
+    place.line("images in -o numbered --name {n}.{ext}").code(0);
+    assert_eq!(place.names("numbered").len(), 6);
+    place.line("images in -o out3 --name {nope}").code(2).says(&["nope"]);
+}
+
+#[test]
+fn a_format_changes_the_names_too() {
+    let place = six();
+    place.line("images in -o out --format png").code(0);
+    assert!(place.names("out").iter().all(|name| name.ends_with(".png")));
+    assert!(place.tree("out")["e.png"].starts_with(b"\x89PNG"));
+    place.line("images in -o out2 --format jpg").code(0);
+    assert!(place.tree("out2").values().all(|bytes| bytes.starts_with(&[0xff, 0xd8])));
+    place.line("images in -o out3 --format jpog").code(2).says(&["jpog"]);
+}
+
+#[test]
+fn two_inputs_for_one_output_are_found_first() {
+    let place = Place::new();
+    for name in ["a", "b"] {
+        place.png(&format!("in/{name}.png"), 8, 8, 0);
+        place.ppm(&format!("in/{name}.ppm"), 8, 8, 0);
+    }
+    let done = place.line("images in -o out --format png").code(2);
+    done.says(&["2 pairs", "a.png", "a.ppm", "--name"]);
+    assert!(!place.path("out").exists() || place.names("out").is_empty());
+    let solved = "images in -o out --format png --name {dir}/{stem}-{ext}.{format}";
+    place.line(solved).code(0);
+    assert_eq!(place.names("out").len(), 4);
+}
+
+#[test]
+fn a_second_run_says_both_ways_out() {
+    let place = six();
+    place.line("images in -o out").code(0);
+    let before = place.tree("out");
+    place.line("images in -o out -f negate").code(2).says(&["6", "-y", "--resume"]);
+    assert_eq!(place.tree("out"), before, "nothing was touched");
+    place.line("images in -o out -f negate -y").code(0).says(&["6 done"]);
+    assert_ne!(place.tree("out"), before);
+}
+
+#[test]
+fn resume_does_what_is_new_or_changed() {
+    let place = six();
+    // Without a journal it starts fresh.
+    place.line("images in -o out -f negate --resume").code(0).says(&["6 done"]);
+    place.line("images in -o out -f negate --resume").code(0).says(&["0 done", "6 finished"]);
+    place.png("in/new.png", 9, 9, 1);
+    place.png("in/a.png", 50, 50, 200);
+    place.line("images in -o out -f negate --resume").code(0).says(&["2 done", "5 finished"]);
+    fs::remove_file(place.path("out/b.png")).expect("it was there");
+    place.line("images in -o out -f negate --resume").code(0).says(&["1 done"]);
+    // Another recipe is another job.
+    place.line("images in -o out -f hflip --resume").code(2).says(&["-y"]);
+    place.line("images in -o out -f hflip --resume -y").code(0).says(&["7 done"]);
+}
+
+#[test]
+fn failed_inputs_are_tried_again_on_request() {
+    let place = six();
+    place.file("in/bad.png", b"no");
+    place.line("images in -o out").code(1);
+    place.line("images in -o out --resume").code(1).says(&["0 done", "bad.png"]);
+    place.line("images in -o out --retry-failed").code(1).says(&["0 done", "1 failed", "bad.png"]);
+    place.png("in/bad.png", 4, 4, 4);
+    place.line("images in -o out --retry-failed").code(0).says(&["1 done"]);
+}
+
+#[test]
+fn a_held_lock_is_waited_for_then_75() {
+    let place = six();
+    place.line("images in -o out").code(0);
+    let held = fs::File::open(place.path("out/.lumaloom/lock")).expect("a lock file");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("a lock");
+    for mode in ["threads", "processes"] {
+        let begin = Instant::now();
+        place.line(&format!("images in -o out -y --mode {mode}")).code(75).says(&["out"]);
+        assert!(begin.elapsed() >= Duration::from_secs(5), "{:?}", begin.elapsed());
+    }
+    drop(held);
+    place.line("images in -o out -y").code(0);
+}
+
+#[test]
+fn every_mode_and_every_number_of_threads_gives_the_same_bytes() {
+    let place = six();
+    let chain = "eq=contrast=1.2:saturation=1.3,gblur=1.5,resize=20:-1";
+    place.line(&format!("images in -o inline -f {chain} --mode inline")).code(0);
+    let expected = place.tree("inline");
+    assert_eq!(expected.len(), 6);
+    for (i, options) in [
+        "-j 1",
+        "-j 3",
+        "-j 2 --split bands",
+        "-j 2 --split frames",
+        "--processes",
+        "--mode processes -j 1",
+        "--io-threads 4 --mem 64M",
+    ]
+    .iter()
+    .enumerate()
+    {
+        place.line(&format!("images in -o out{i} -f {chain} {options}")).code(0);
+        assert!(place.tree(&format!("out{i}")) == expected, "{options}");
+    }
+    let script = format!(
+        "$0 stage read images in | $0 stage work -f {chain} | $0 stage write images -o shell"
+    );
+    place.shell(&script).code(0);
+    assert!(place.tree("shell") == expected, "stages joined by a shell");
+}
+
+#[test]
+fn inline_is_one_loop() {
+    let place = six();
+    place.line("images in -o out --mode inline -j 1").code(0);
+    place.line("images in -o out2 --mode inline -j 2").code(2).says(&["-j"]);
+}
+
+#[test]
+fn process_mode_lists_its_stages() {
+    let place = six();
+    let done = place.line("images in -o out -f negate --processes -v --report r.json").code(0);
+    done.says(&["stage read images", "stage work images -f negate", "stage write images", "pid"]);
+    let report = place.json("r.json");
+    let stages = report["stages"].as_array().expect("stages");
+    let pids: std::collections::BTreeSet<_> =
+        stages.iter().map(|s| s["pid"].as_u64().expect("a pid")).collect();
+    assert_eq!(pids.len(), 3, "{report}");
+    let parents: std::collections::BTreeSet<_> =
+        stages.iter().map(|s| s["parent_pid"].as_u64().expect("a pid")).collect();
+    assert_eq!(parents.len(), 1, "{report}");
+}
+
+#[test]
+fn the_seconds_of_a_stage_add_up() {
+    let place = Place::new();
+    for i in 0..12 {
+        place.png(&format!("in/{i}.png"), 400, 300, i);
+    }
+    for mode in ["threads", "processes", "inline"] {
+        let line = format!("images in -o {mode} -f gblur=3 --mode {mode} --report {mode}.json");
+        place.line(&line).code(0);
+        let report = place.json(&format!("{mode}.json"));
+        let wall = report["wall_seconds"].as_f64().expect("seconds");
+        for stage in report["stages"].as_array().expect("stages") {
+            let number = |name: &str| stage[name].as_f64().expect("a number");
+            let sum = number("busy_seconds")
+                + number("blocked_in_seconds")
+                + number("blocked_out_seconds");
+            let most = number("threads") * wall;
+            assert!(sum > 0.0 && sum <= most * 1.02, "{mode}: {sum} of {most}: {stage}");
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let place = six();
+    let done = place.line("images in -o out -f eq=contrast=1.2,gblur=2 -n").code(0);
+    assert!(!place.path("out").exists());
+    let last = done.stderr.lines().last().unwrap_or_default();
+    assert_eq!(last, "nothing written (dry run)");
+    assert!(done.stderr.contains("6 inputs") && done.stderr.contains("a.png"), "{}", done.stderr);
+    let done = place.line("images in -o out -f eq=contrast=1.2,gblur=2 --explain").code(0);
+    done.says(&["f.ppm", "nothing written (dry run)"]);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn chain_errors_point_at_the_character() {
+    let place = six();
+    let done = place.line("images in -o out -f negate,gblurr=3").code(2).says(&["gblur"]);
+    let lines: Vec<&str> = done.stderr.lines().collect();
+    let at = lines.iter().position(|l| l.contains("negate,gblurr=3")).expect("the chain is shown");
+    let column = lines[at].find("gblurr").expect("shown");
+    assert_eq!(lines[at + 1].find('^'), Some(column), "{}", done.stderr);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn include_exclude_and_shards_choose() {
+    let place = six();
+    place.run(&["images", "in", "-o", "o1", "--include", "*.ppm"]).code(0);
+    assert_eq!(place.names("o1"), ["e.ppm", "sub/deep/f.ppm"]);
+    place.run(&["images", "in", "-o", "o2", "--exclude", "sub/**"]).code(0);
+    assert_eq!(place.names("o2"), ["a.png", "b.png", "e.ppm"]);
+    for k in 1..=3 {
+        place.line(&format!("images in -o shards/{k} --shard {k}/3")).code(0);
+    }
+    let mut all: Vec<String> = (1..=3).flat_map(|k| place.names(&format!("shards/{k}"))).collect();
+    all.sort();
+    place.line("images in -o whole").code(0);
+    assert_eq!(all, place.names("whole"), "the shards are disjoint and cover all");
+}
+
+#[test]
+fn links_in_a_walk_are_not_followed_but_named_ones_are() {
+    let place = six();
+    std::os::unix::fs::symlink(place.path("in"), place.path("in/loop")).expect("a link");
+    std::os::unix::fs::symlink(place.path("in/a.png"), place.path("in/z.png")).expect("a link");
+    place.line("images in -o out").code(0).says(&["6 done"]);
+    place.line("images in/z.png -o named").code(0);
+    assert_eq!(place.names("named"), ["z.png"]);
+}
+
+#[test]
+fn limits_name_their_option() {
+    let place = six();
+    place.png("in/big.png", 300, 300, 1);
+    place.line("images in -o out --max-pixels 10K").code(1).says(&["big.png", "--max-pixels"]);
+    assert_eq!(place.names("out").len(), 6);
+    place.line("images in -o out2 --mem 100K").code(1).says(&["big.png", "--mem"]);
+}
+
+#[test]
+fn on_error_stop_starts_nothing_more() {
+    let place = Place::new();
+    place.file("in/000.png", b"no");
+    for i in 1..200 {
+        place.png(&format!("in/{i:03}.png"), 200, 200, i as u8);
+    }
+    place.line("images in -o out --on-error stop -j 1 --io-threads 1").code(1).says(&["000.png"]);
+    let made = place.names("out").len();
+    assert!(made < 199, "{made} outputs");
+}
+
+#[test]
+fn progress_as_json_lines_is_data() {
+    let place = six();
+    let done = place.line("images in -o out --progress jsonl -q").code(0);
+    let events: Vec<serde_json::Value> =
+        done.stdout.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
+    assert_eq!(events.iter().filter(|e| e["event"] == "done").count(), 6);
+    assert_eq!(events[0]["event"], "planned");
+}
+
+#[test]
+fn quiet_says_only_what_went_wrong() {
+    let place = six();
+    let done = place.line("images in -o out -q").code(0);
+    assert_eq!(done.stderr, "");
+    place.file("in/bad.png", b"no");
+    let done = place.line("images in -o out2 -q").code(1).says(&["bad.png"]);
+    assert!(!done.stderr.contains("MP/s"), "{}", done.stderr);
+}
+
+#[test]
+fn a_recipe_gives_options_and_the_command_line_wins() {
+    let place = six();
+    place.file("r.toml", b"filter = ['hflip', 'negate']\nformat = 'png'\n");
+    place.line("images in -o a --recipe r.toml").code(0);
+    place.line("images in -o b -f hflip,negate --format png").code(0);
+    assert!(place.tree("a") == place.tree("b"));
+    place.line("images in -o c --recipe r.toml -f vflip").code(0);
+    assert!(place.names("c").iter().all(|n| n.ends_with(".png")));
+    assert!(place.tree("c") != place.tree("b"));
+    place.file("bad.toml", b"fliter = 'x'\n");
+    place.line("images in -o d --recipe bad.toml").code(2).says(&["filter", "bad.toml"]);
+    place.file("bad.toml", b"quality = 500\n");
+    place.line("images in -o d --recipe bad.toml").code(2).says(&["--quality", "bad.toml"]);
+}
+
+#[test]
+fn a_trace_has_a_track_per_stage() {
+    let place = six();
+    place.line("images in -o out -f gblur=2 --trace t.json").code(0);
+    let trace = place.json("t.json");
+    let events = trace["traceEvents"].as_array().expect("events");
+    for category in ["read", "work", "write"] {
+        let spans = events.iter().filter(|e| e["cat"] == category).count();
+        assert!(spans >= 6, "{category}: {spans}");
+    }
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_finished() {
+    let place = Place::new();
+    const ALL: usize = 120;
+    for i in 0..ALL {
+        place.png(&format!("in/{i:03}.png"), 256, 256, i as u8);
+    }
+    for mode in ["threads", "processes"] {
+        let child = place.start(&format!("images in -o {mode} -f gblur=6 -j 1 --mode {mode}"));
+        let begin = Instant::now();
+        while place.names(mode).is_empty() && begin.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        interrupt(child.id());
+        let done = Done::of(child.wait_with_output().expect("it ends")).code(130);
+        done.says(&["stopping", "interrupted"]);
+        let outputs = place.tree(mode);
+        assert!(!outputs.is_empty() && outputs.len() < ALL, "{mode}: {}", outputs.len());
+        assert!(outputs.keys().all(|n| n.ends_with(".png")), "no temporary file");
+        assert!(outputs.values().all(|b| b.ends_with(b"IEND\xaeB`\x82")), "whole files only");
+        place.line(&format!("images in -o {mode} -f gblur=6 --resume")).code(0);
+        assert_eq!(place.names(mode).len(), ALL, "{mode}");
+    }
+}
+
+fn interrupt(pid: u32) {
+    let status = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
+    assert!(status.expect("kill").success());
+}
+
+#[test]
+fn odd_names_survive() {
+    use std::os::unix::ffi::OsStringExt;
+    let place = Place::new();
+    let bytes = crate::program::png(6, 6, 1);
+    fs::create_dir(place.path("in")).expect("a folder");
+    let odd = std::ffi::OsString::from_vec(b"\xff\xfe.png".to_vec());
+    let long = std::ffi::OsString::from(format!("{}.png", "x".repeat(251)));
+    for name in [odd, long, "-dash.png".into(), "new\nline.png".into(), "a b.PNG".into()] {
+        fs::write(place.path("in").join(name), &bytes).expect("a file");
+    }
+    for mode in ["threads", "processes"] {
+        place.line(&format!("images in -o {mode} --mode {mode}")).code(0).says(&["5 done"]);
+    }
+    assert!(place.tree("threads") == place.tree("processes"));
+}
+
+#[test]
+fn no_inputs_is_said() {
+    let place = Place::new();
+    fs::create_dir(place.path("in")).expect("a folder");
+    place.line("images in -o out").code(0).says(&["0 done"]);
+}
