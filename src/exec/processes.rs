@@ -16,7 +16,6 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::{Listening, OnError, gone, system};
@@ -329,9 +328,11 @@ fn listen(
     }
 }
 
-/// A pipe whose ends no other child gets.
+/// A pipe whose ends are closed by exec, so that no other child gets them.
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    pipe_with(PipeFlags::CLOEXEC).map_err(|e| Error::system(format!("failed to make a pipe: {e}")))
+    let (from, to) =
+        std::io::pipe().map_err(|e| Error::system(format!("failed to make a pipe: {e}")))?;
+    Ok((from.into(), to.into()))
 }
 
 fn pid(child: &Child) -> Option<Pid> {

@@ -153,22 +153,20 @@ impl Wait {
     /// So many bytes, read straight into fresh memory.
     fn bytes(&self, count: u64) -> Result<Vec<u8>, Stop> {
         let count = usize::try_from(count).map_err(|_| too_large(count))?;
-        let mut out = reserved(count)?;
+        let mut out: Vec<u8> = reserved(count)?;
         while out.len() < count {
             self.ready()?;
-            let spare = &mut out;
-            // The allocator may have given more than was asked for; that is not ours to fill.
-            let room = count - spare.len();
-            let done = if spare.capacity() - spare.len() > room {
-                let start = spare.len();
-                spare.resize(count, 0);
-                let done = read(&self.fd, &mut spare[start..]);
-                spare.truncate(start + done.unwrap_or(0));
-                done
+            let have = out.len();
+            let got = if out.capacity() == count {
+                read(&self.fd, spare_capacity(&mut out))
             } else {
-                read(&self.fd, spare_capacity(spare))
+                // The allocator gave more than was asked for; that room is not to be filled.
+                out.resize(count.min(have + PIECE), 0);
+                let got = read(&self.fd, &mut out[have..]);
+                out.truncate(have + got.unwrap_or(0));
+                got
             };
-            match done {
+            match got {
                 Ok(0) => return Err(Stop::Echo),
                 Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
                 Err(e) => return Err(failed(e)),
