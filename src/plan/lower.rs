@@ -4,8 +4,6 @@
 use std::sync::Arc;
 
 use super::direct::{Direct, Steps};
-use super::oracle::shapes;
-use super::oracle_area::fill_codes;
 use super::passes::{Kind, Pass, Path, Rep, Run};
 use super::run::{Fused, OnPlanes};
 use crate::filter::{Affine3, Area, AreaKind, Channels, Curve, Dihedral, Geometry, Kernel, Window};
@@ -103,7 +101,7 @@ impl Segment {
 }
 
 fn shapes_after(pass: &Pass) -> Vec<PlaneShape> {
-    shapes(pass.to())
+    pass.to().shapes()
 }
 
 /// What an area operation changes: the first so many planes, and of their pixels these
@@ -152,7 +150,7 @@ impl Lowering {
     }
 
     fn run(&mut self, run: &Run) {
-        let to = shapes(&run.to);
+        let to = run.to.shapes();
         match &run.path {
             Path::Planes(planes) if run.to.kind == Kind::Gray => {
                 let luma = self.gray_step(&planes.luma);
@@ -182,7 +180,7 @@ impl Lowering {
     }
 
     fn pixels(&mut self, run: &Run, fused: &[Fused], to: Vec<PlaneShape>) {
-        let from_shapes = shapes(&run.from);
+        let from_shapes = run.from.shapes();
         let alpha = run.from.alpha;
         let full =
             PlaneShape { components: 3 + usize::from(alpha), shift_x: 0, shift_y: 0, ..to[0] };
@@ -209,7 +207,7 @@ impl Lowering {
         }
         let opaque = PlaneShape { components: 3, ..full };
         if alpha && !run.to.alpha {
-            let mut white = fill_codes([1.0; 4], &run.to).map(|v| v as f32);
+            let mut white = run.to.color([1.0; 4]).map(|v| v as f32);
             if run.to.kind == Kind::Gray {
                 white = [1.0, 0.0, 0.0, 1.0];
             }
@@ -231,7 +229,7 @@ impl Lowering {
     }
 
     fn area(&mut self, area: &Area, rep: &Rep) {
-        let shapes = shapes(rep);
+        let shapes = rep.shapes();
         let premultiplied = area.channels == Channels::Each && rep.alpha;
         let luma_of_rgb = area.channels == Channels::Luma && rep.kind == Kind::Rgb;
         if premultiplied {
@@ -331,19 +329,19 @@ impl Lowering {
     }
 
     fn geometry(&mut self, geometry: &Geometry, from: &Rep, to: &Rep) {
-        let (before, after) = (shapes(from), shapes(to));
+        let (before, after) = (from.shapes(), to.shapes());
         match geometry {
             Geometry::Resize { kernel, .. } => self.resize(*kernel, from, to),
             Geometry::Crop { x, y, .. } => {
                 self.window((i64::from(*x), i64::from(*y)), [0.0; 4], before, after);
             }
             Geometry::Pad { x, y, color, .. } => {
-                let fill = fill_codes(*color, to).map(|v| v as f32);
+                let fill = to.color(*color).map(|v| v as f32);
                 self.window((-i64::from(*x), -i64::from(*y)), fill, before, after);
             }
             Geometry::Turn(turn) => self.head(Head::Turn(*turn), after),
             Geometry::Rotate { degrees, color, kernel, .. } => {
-                let mut fill = fill_codes(*color, to);
+                let mut fill = to.color(*color);
                 if to.alpha {
                     let colors = after[0].components - 1;
                     let alpha = fill[colors];
@@ -394,7 +392,7 @@ impl Lowering {
     }
 
     fn resize(&mut self, kernel: Kernel, from: &Rep, to: &Rep) {
-        let (before, after) = (shapes(from), shapes(to));
+        let (before, after) = (from.shapes(), to.shapes());
         let siting = match to.kind {
             Kind::Planes(y) => y.siting,
             _ => Siting::Center,

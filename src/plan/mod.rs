@@ -10,8 +10,6 @@ mod direct;
 mod explain;
 mod lower;
 pub mod oracle;
-mod oracle_area;
-mod oracle_rotate;
 mod parse;
 mod passes;
 mod run;

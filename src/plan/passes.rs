@@ -10,7 +10,7 @@ use super::color::{codes_from_reals, reals_from_codes, rgb_from_ycbcr, ycbcr_fro
 use super::run::{Fused, OnPlanes, fuse, in_spaces, keeps_neutral, makes_neutral, on_planes};
 use crate::error::Result;
 use crate::filter::{Area, Channels, Curve, Dihedral, Geometry, Map, Op, Point, Space};
-use crate::frame::{Depth, Layout, Matrix, Model, Siting, Size, Subsampling, Ycbcr};
+use crate::frame::{Depth, Layout, Matrix, Model, PlaneShape, Siting, Size, Subsampling, Ycbcr};
 
 /// What the frames belong to; it decides how freely the output's layout may be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,28 @@ impl Rep {
             (Kind::Planes(y), _) => Model::Ycbcr(y),
         };
         Layout::new(self.size, model, depth)
+    }
+
+    /// The shapes of its planes.
+    pub fn shapes(&self) -> Vec<PlaneShape> {
+        let depth = if matches!(self.kind, Kind::Planes(_)) { self.depth } else { Depth::U8 };
+        // A size that a pass was made for has been checked.
+        let layout = self.layout(depth).expect("the planner made it");
+        layout.planes().collect()
+    }
+
+    /// R, G, B and alpha as unit codes of its components; alpha is the last of them.
+    pub fn color(&self, color: [f64; 4]) -> [f64; 4] {
+        let [r, g, b, alpha] = color;
+        match self.kind {
+            Kind::Gray => [r, alpha, 0.0, 0.0],
+            Kind::Rgb => color,
+            Kind::Full(y) | Kind::Planes(y) => {
+                let reals = ycbcr_from_rgb(y.matrix).apply([r, g, b]);
+                let [y, cb, cr] = codes_from_reals(&y, self.depth).apply(reals);
+                [y, cb, cr, alpha]
+            }
+        }
     }
 
     fn ycbcr(&self) -> Option<Ycbcr> {

@@ -1,7 +1,7 @@
 //! The reference of rotation by any angle.
 
-use super::oracle::Reals;
-use super::oracle_area::{premultiply, unpremultiply, weight};
+use super::reals::{Reals, premultiply, unpremultiply};
+use super::weight::weight;
 use crate::filter::Kernel;
 use crate::frame::PlaneShape;
 

@@ -1,40 +1,19 @@
 //! The reference: what a plan means, in f64, one operation after the other, with nothing fused.
 //! Slow on purpose. Tests hold the engine against it.
 
+mod area;
+mod geometry;
+mod reals;
+mod rotate;
+mod weight;
+
 use super::Plan;
 use super::color::{codes_from_reals, reals_from_codes, rgb_from_ycbcr, ycbcr_from_rgb};
-use super::oracle_area::{area, geometry};
-use super::passes::{Kind, Pass, Rep, Run, working_matrix};
+use super::passes::{Kind, Pass, Path, Rep, Run, working_matrix};
 use crate::filter::{Map, Space};
-use crate::frame::{Depth, Frame, Layout, PlaneShape, Sample, Samples, Siting, Ycbcr};
+use crate::frame::{Depth, Frame, PlaneShape, Sample, Samples, Siting, Ycbcr};
 
-/// A plane of reals, as unit codes: integer code / (2^n - 1).
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reals {
-    /// Columns, rows, components.
-    pub shape: PlaneShape,
-    /// `height` rows of `width * components` values.
-    pub data: Vec<f64>,
-}
-
-impl Reals {
-    pub(super) fn new(shape: PlaneShape, f: impl Fn(usize, usize, usize) -> f64) -> Self {
-        let mut data = Vec::with_capacity(shape.row() * shape.height);
-        for y in 0..shape.height {
-            for x in 0..shape.width {
-                data.extend((0..shape.components).map(|c| f(x, y, c)));
-            }
-        }
-        Self { shape, data }
-    }
-
-    /// The value at a pixel; edges replicate.
-    pub(super) fn at(&self, x: i64, y: i64, component: usize) -> f64 {
-        let x = x.clamp(0, self.shape.width as i64 - 1) as usize;
-        let y = y.clamp(0, self.shape.height as i64 - 1) as usize;
-        self.data[(y * self.shape.width + x) * self.shape.components + component]
-    }
-}
+pub use reals::Reals;
 
 /// What the plan makes of the frame, before the last rounding. `nudge` is added to each
 /// intermediate real; give 0 for the reference itself, and small numbers to learn the range that
@@ -44,8 +23,8 @@ pub fn reference(plan: &Plan, frame: &Frame, nudge: &mut dyn FnMut() -> f64) -> 
     for pass in &plan.passes {
         planes = match pass {
             Pass::Run(r) => run(planes, r, nudge),
-            Pass::Area { area: a, rep } => area(&planes, a, rep),
-            Pass::Geometry { geometry: g, from, to } => geometry(&planes, g, from, to),
+            Pass::Area { area: a, rep } => area::area(&planes, a, rep),
+            Pass::Geometry { geometry: g, from, to } => geometry::geometry(&planes, g, from, to),
         };
         let clamped = plan.output.depth() != Depth::F32 || plan.input.depth() != Depth::F32;
         for v in planes.iter_mut().flat_map(|p| &mut p.data) {
@@ -74,17 +53,9 @@ fn load(frame: &Frame, index: usize) -> Reals {
     Reals { shape, data }
 }
 
-/// The shapes of a representation's planes.
-pub(super) fn shapes(rep: &Rep) -> Vec<PlaneShape> {
-    let depth = if matches!(rep.kind, Kind::Planes(_)) { rep.depth } else { Depth::U8 };
-    // A representation that a pass was made for has been checked.
-    let layout: Layout = rep.layout(depth).expect("the planner made it");
-    layout.planes().collect()
-}
-
 fn run(planes: Vec<Reals>, run: &Run, nudge: &mut dyn FnMut() -> f64) -> Vec<Reals> {
     let (from, to) = (&run.from, &run.to);
-    if let (super::passes::Path::Planes(_), Kind::Planes(_)) = (&run.path, to.kind) {
+    if let (Path::Planes(_), Kind::Planes(_)) = (&run.path, to.kind) {
         return on_planes(&planes, run, nudge);
     }
     let full = lift(&planes, from);
@@ -212,7 +183,7 @@ fn chroma_position(x: f64, y: f64, ycbcr: &Ycbcr) -> (f64, f64) {
 /// Components side by side to the planes of `to`: chroma by a box on centred axes, a triangle
 /// on co-sited ones.
 fn lower(full: &Reals, to: &Rep) -> Vec<Reals> {
-    let shapes = shapes(to);
+    let shapes = to.shapes();
     let Kind::Planes(ycbcr) = to.kind else {
         let shape = shapes[0];
         // Grey takes the first of three; alpha is the last of either.
