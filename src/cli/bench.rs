@@ -7,8 +7,9 @@ use lumaloom::bench::measure::{self, Case, Schedule, Step};
 use lumaloom::bench::report::{Context, Report};
 use lumaloom::bench::{compare, table};
 use lumaloom::error::{Error, Result};
+use lumaloom::exec::processes::quoted;
 
-use super::args::{BenchArgs, ModeArg, shell_quoted};
+use super::args::{BenchArgs, ModeArg};
 use super::job::{Recipe, word};
 use super::runs::Runs;
 use super::{assemble, machine, say};
@@ -40,7 +41,7 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
     };
     let series = measure::measure(&cases, &schedule, &mut runs, &mut progress)?;
     let context = Context {
-        command: &shell_quoted(arguments),
+        command: &quoted(arguments),
         chain: &recipe.chain.to_string(),
         inputs: inputs.items.len() as u64,
         cores: machine::cores().get(),
@@ -95,7 +96,7 @@ fn command_of(args: &BenchArgs, recipe: &Recipe, case: &Case) -> String {
     words.extend(recipe.arguments());
     words.extend(["--mode".into(), case.mode.clone().into()]);
     words.extend(["-j".into(), case.threads.to_string().into()]);
-    shell_quoted(&words)
+    quoted(&words)
 }
 
 fn compare_files(files: &[PathBuf]) -> Result<()> {

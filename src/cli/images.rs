@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use lumaloom::error::{Error, Kind, Result};
 use lumaloom::event::{Event, Observer};
-use lumaloom::exec::{self, processes::Care};
+use lumaloom::exec::{
+    self,
+    processes::{Care, quoted},
+};
 use lumaloom::journal::{self, FailedBefore, Journal, OtherRecipe, Past, Remaining, Start};
 use lumaloom::link::Item;
 use lumaloom::observe::{Failure, Head, Monitor, Outcome};
@@ -18,7 +21,7 @@ use lumaloom::source::folder::FolderSource;
 use lumaloom::source::manifest::Manifest;
 use lumaloom::stage::{Cancel, Epoch, Sink};
 
-use super::args::{ImagesArgs, ModeArg, SayArgs, shell_quoted};
+use super::args::{ImagesArgs, ModeArg, SayArgs};
 use super::job::{Earlier, Job, Out, word};
 use super::report::last_report;
 use super::watch::{Kept, Watch};
@@ -114,7 +117,7 @@ impl Begun {
             reason: format!("{error} (in an earlier run; --retry-failed tries again)"),
         };
         Head {
-            command: shell_quoted(arguments),
+            command: quoted(arguments),
             mode: word(job.mode),
             threads: job.pool.threads,
             output: job.out.path().to_owned(),

@@ -427,11 +427,11 @@ mod tests {
         let file = folder.path().join("a.png");
         std::fs::write(&file, "").unwrap();
         let target = folder.path().join("b.jpg");
-        assert_eq!(out(&[file.clone()], &target), Out::File(target.clone()));
+        assert_eq!(out(std::slice::from_ref(&file), &target), Out::File(target.clone()));
         assert_eq!(out(&[file.clone(), file.clone()], &target), Out::Folder(target.clone()));
         assert_eq!(out(&[folder.path().into()], &target), Out::Folder(target.clone()));
         assert_eq!(
-            out(&[file.clone()], &target.with_extension("")),
+            out(std::slice::from_ref(&file), &target.with_extension("")),
             Out::Folder(target.with_extension(""))
         );
         std::fs::create_dir(&target).unwrap();

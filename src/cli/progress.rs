@@ -4,12 +4,13 @@
 //! the time, so the scheduler gives it a core at once even when the pool keeps all of them
 //! busy.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use lumaloom::event::{Event, Observer};
 use lumaloom::observe::Ticker;
 
@@ -59,18 +60,13 @@ pub enum Quiet {
 
 /// An observer that shows progress, and the one way to print a line while it does.
 pub struct Progress {
-    shared: Arc<Shared>,
+    counters: Arc<Counters>,
+    bar: Option<ProgressBar>,
     ticker: Mutex<Option<Ticker>>,
 }
 
-struct Shared {
-    counters: Counters,
-    bar: Option<ProgressBar>,
-    start: Instant,
-}
-
-#[derive(Default)]
 struct Counters {
+    start: Instant,
     total: AtomicU64,
     done: AtomicU64,
     failed: AtomicU64,
@@ -80,22 +76,18 @@ struct Counters {
 impl Progress {
     /// Starts to show. Without a thread to draw with, nothing is shown.
     pub fn start(look: Look) -> Self {
-        let bar = (look == Look::Bar).then(|| {
-            let bar =
-                ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(20));
-            let style = ProgressStyle::with_template("{bar:28} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar
-        });
-        let shared = Arc::new(Shared { counters: Counters::default(), bar, start: Instant::now() });
-        let drawn = Arc::clone(&shared);
+        let counters = Arc::new(Counters::default());
+        let bar = (look == Look::Bar).then(|| bar(&counters));
+        let (drawn, read) = (bar.clone(), Arc::clone(&counters));
         let ticker = match look {
             Look::None => None,
-            Look::Bar => Ticker::start("progress", REDRAW, move || drawn.draw()).ok(),
+            Look::Bar => {
+                Ticker::start("progress", REDRAW, move || draw(drawn.as_ref(), &read)).ok()
+            }
             Look::Plain => {
                 let mut pace = Pace::default();
                 let tick = move || {
-                    let now = drawn.snapshot();
+                    let now = read.snapshot();
                     if pace.is_due(&now) {
                         say::line(&now.line());
                     }
@@ -103,12 +95,12 @@ impl Progress {
                 Ticker::start("progress", REDRAW, tick).ok()
             }
         };
-        Self { shared, ticker: Mutex::new(ticker) }
+        Self { counters, bar, ticker: Mutex::new(ticker) }
     }
 
     /// Prints a line on stderr; the bar makes room.
     pub fn say(&self, line: &str) {
-        match &self.shared.bar {
+        match &self.bar {
             Some(bar) => bar.suspend(|| say::line(line)),
             None => say::line(line),
         }
@@ -117,7 +109,7 @@ impl Progress {
     /// Takes the bar away and joins the thread.
     pub fn finish(&self) {
         drop(self.ticker.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(bar) = &self.shared.bar {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
@@ -131,7 +123,7 @@ impl Drop for Progress {
 
 impl Observer for Progress {
     fn on(&self, event: &Event) {
-        let counters = &self.shared.counters;
+        let counters = &self.counters;
         match event {
             Event::Planned { items, .. } => {
                 counters.total.fetch_add(*items, Ordering::Relaxed);
@@ -148,25 +140,48 @@ impl Observer for Progress {
     }
 }
 
-impl Shared {
+impl Default for Counters {
+    fn default() -> Self {
+        let zero = || AtomicU64::new(0);
+        let start = Instant::now();
+        Self { start, total: zero(), done: zero(), failed: zero(), pixels: zero() }
+    }
+}
+
+impl Counters {
     fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
-            total: read(&self.counters.total),
-            done: read(&self.counters.done),
-            failed: read(&self.counters.failed),
-            pixels: read(&self.counters.pixels),
+            total: read(&self.total),
+            done: read(&self.done),
+            failed: read(&self.failed),
+            pixels: read(&self.pixels),
             elapsed: self.start.elapsed(),
         }
     }
+}
 
-    fn draw(&self) {
-        let Some(bar) = &self.bar else { return };
-        let now = self.snapshot();
-        bar.set_length(now.total);
-        bar.set_position(now.finished());
-        bar.set_message(now.line());
-        bar.tick();
+/// A bar whose text is read from the counters when it is drawn, so that a tick draws once.
+fn bar(counters: &Arc<Counters>) -> ProgressBar {
+    let read = Arc::clone(counters);
+    let line = move |_: &ProgressState, out: &mut dyn Write| {
+        // A line that cannot be formatted is a line that is not there.
+        let _ = out.write_str(&read.snapshot().line());
+    };
+    let style = ProgressStyle::with_template("{bar:28} {line}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(20));
+    bar.set_style(style.with_key("line", line));
+    bar
+}
+
+fn draw(bar: Option<&ProgressBar>, counters: &Counters) {
+    let now = counters.snapshot();
+    if let Some(bar) = bar {
+        bar.update(|state| {
+            state.set_len(now.total);
+            state.set_pos(now.finished());
+        });
     }
 }
 
@@ -185,7 +200,7 @@ impl Snapshot {
         self.done + self.failed
     }
 
-    /// `12 of 60 · 5.1 images/s · 61.4 MP/s · ETA 9.40 s · 1 failed`
+    /// `12 of 60 · 5.1 images/s · 61.4 MP/s · ETA 10 s · 1 failed`
     fn line(&self) -> String {
         let finished = self.finished();
         let seconds = self.elapsed.as_secs_f64().max(1e-3);
@@ -195,12 +210,20 @@ impl Snapshot {
             parts.push(format!("{rate:.1} images/s"));
             parts.push(format!("{:.1} MP/s", self.pixels as f64 / 1e6 / seconds));
             let left = self.total.saturating_sub(finished);
-            parts.push(format!("ETA {}", show_seconds(left as f64 / rate)));
+            parts.push(format!("ETA {}", eta(left as f64 / rate)));
         }
         if self.failed > 0 {
             parts.push(format!("{} failed", self.failed));
         }
         parts.join(" · ")
+    }
+}
+
+/// Whole seconds: more would be a lie.
+fn eta(seconds: f64) -> String {
+    match seconds {
+        0.0..60.0 => format!("{} s", seconds.ceil()),
+        _ => show_seconds(seconds),
     }
 }
 
@@ -237,7 +260,7 @@ pub fn stopping(done: u64) -> String {
 impl Progress {
     /// Outputs in place so far.
     pub fn done(&self) -> u64 {
-        self.shared.counters.done.load(Ordering::Relaxed)
+        self.counters.done.load(Ordering::Relaxed)
     }
 }
 
@@ -258,7 +281,7 @@ mod tests {
     #[test]
     fn a_line_has_rate_eta_and_failures() {
         assert_eq!(at(0, 0).line(), "0 of 100");
-        assert_eq!(at(20, 10).line(), "20 of 100 · 2.0 images/s · 2.0 MP/s · ETA 40.0 s");
+        assert_eq!(at(20, 10).line(), "20 of 100 · 2.0 images/s · 2.0 MP/s · ETA 40 s");
         let failed = Snapshot { failed: 5, ..at(20, 10) };
         assert!(failed.line().starts_with("25 of 100"), "{}", failed.line());
         assert!(failed.line().ends_with("5 failed"), "{}", failed.line());

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use lumaloom::error::{Error, Kind, Result, Stop};
 use lumaloom::event::{Event, Observer, StageName};
+use lumaloom::exec::processes::quoted;
 use lumaloom::exec::{self, OnError, Settings};
 use lumaloom::journal::{self, Journal, Start};
 use lumaloom::link::pipe::{self, Checksum, Header};
@@ -22,9 +23,7 @@ use lumaloom::stage::{
     Computing, Context, Ended, Epoch, Order, Reading, Source, pool, run_sink, run_source, run_work,
 };
 
-use super::args::{
-    EventArgs, ModeArg, StageCommand, StageReadArgs, StageWorkArgs, StageWriteArgs, shell_quoted,
-};
+use super::args::{EventArgs, ModeArg, StageCommand, StageReadArgs, StageWorkArgs, StageWriteArgs};
 use super::job::{Out, Pool, Recipe, WritingPlan};
 use super::signals::{Turn, Watch as SignalWatch};
 use super::summary::{self, Detail};
@@ -222,7 +221,7 @@ impl Ear {
         skipped: std::collections::BTreeMap<String, u64>,
     ) -> Result<Self> {
         let head = Head {
-            command: shell_quoted(arguments),
+            command: quoted(arguments),
             mode: "stage".into(),
             threads: 0,
             output: Default::default(),

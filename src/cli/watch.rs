@@ -190,9 +190,6 @@ impl Observer for Talk {
             Event::StageStarted { .. } if self.detail == Detail::Full => {
                 self.progress.say(&started(event));
             }
-            Event::Failed { input, error, .. } if self.detail == Detail::Full => {
-                self.progress.say(&format!("failed   {}: {error}", input.display()));
-            }
             _ => {}
         }
     }

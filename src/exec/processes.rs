@@ -339,8 +339,8 @@ fn pid(child: &Child) -> Option<Pid> {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }
 
-/// The command as a person could type it in a shell.
-fn quoted(words: &[OsString]) -> String {
+/// A command as a person could type it in a shell.
+pub fn quoted(words: &[OsString]) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,%+@".contains(c);
     let word = |word: &OsString| {
         let text = word.to_string_lossy();
@@ -350,4 +350,21 @@ fn quoted(words: &[OsString]) -> String {
         format!("'{}'", text.replace('\'', r"'\''"))
     };
     words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let words: Vec<OsString> =
+            ["lumaloom", "-f", "eq=contrast=1.2,resize=10:-1", "a b", "it's", "", "$HOME"]
+                .map(OsString::from)
+                .into();
+        assert_eq!(
+            quoted(&words),
+            r"lumaloom -f eq=contrast=1.2,resize=10:-1 'a b' 'it'\''s' '' '$HOME'"
+        );
+    }
 }
