@@ -22,6 +22,11 @@ const PIXEL_Y: u16 = 0xa003;
 const INTEROP_IFD: u16 = 0xa005;
 const MPF_PICTURES: u16 = 0xb001;
 
+/// The structure itself: some writers leave JPEG's `Exif\0\0` in front.
+pub fn tiff_of(exif: &[u8]) -> &[u8] {
+    exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)
+}
+
 /// The orientation tag, 1..=8; 1 if it is missing or makes no sense.
 pub fn orientation(tiff: &[u8]) -> u16 {
     let value = Tiff::new(tiff).and_then(|t| t.number(&t.ifd(t.first)?, ORIENTATION));

@@ -25,7 +25,7 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
     let mut decoder = decoder(bytes)?;
     let (width, height) = decoder.dimensions();
     let size = limits.check(width.into(), height.into())?;
-    check_streams(bytes.get(12..).unwrap_or_default(), size)?;
+    check_streams(bytes.get(12..).unwrap_or_default(), size, Level::File)?;
     let model = if decoder.has_alpha() { Model::Rgba } else { Model::Rgb };
     let exif = decoder.exif_metadata().map_err(broken)?;
     let animated = decoder.is_animated() && decoder.num_frames() > 1;
@@ -33,7 +33,7 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
         format: WEBP,
         layout: Layout::new(size, model, Depth::U8)?,
         orientation: exif.map_or(Dihedral::IDENTITY, |exif| {
-            Dihedral::from_exif(exif::orientation(tiff_of(&exif)))
+            Dihedral::from_exif(exif::orientation(exif::tiff_of(&exif)))
         }),
         icc: decoder.icc_profile().map_err(broken)?,
         losses: if animated { vec![Loss::Frames] } else { Vec::new() },
@@ -47,7 +47,7 @@ pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -
     decoder.read_image(packed::samples_mut::<u8>(&mut frame)?).map_err(broken)?;
     let metadata = Metadata {
         icc: decoder.icc_profile().map_err(broken)?,
-        exif: decoder.exif_metadata().map_err(broken)?.map(|exif| tiff_of(&exif).to_vec()),
+        exif: decoder.exif_metadata().map_err(broken)?.map(|exif| exif::tiff_of(&exif).to_vec()),
         xmp: decoder.xmp_metadata().map_err(broken)?,
         coding: Coding { lossless: !decoder.is_lossy(), ..Coding::default() },
         ..Metadata::default()
@@ -83,9 +83,16 @@ pub fn encode(
     Ok(Encoded { bytes: extended(simple, metadata, [width, height])?, losses: Vec::new() })
 }
 
+/// Where chunks stand. Frames hold no frames.
+#[derive(Clone, Copy, PartialEq)]
+enum Level {
+    File,
+    Frame,
+}
+
 /// Refuses a lossy stream that is larger than the canvas: the decoder would allocate it first and
 /// compare sizes afterwards.
-fn check_streams(mut chunks: &[u8], canvas: Size) -> Result<()> {
+fn check_streams(mut chunks: &[u8], canvas: Size, level: Level) -> Result<()> {
     /// Frame position, size, duration and flags before an animated frame's own chunks.
     const FRAME_HEADER: usize = 16;
     while let [a, b, c, d, rest @ ..] = chunks {
@@ -105,8 +112,8 @@ fn check_streams(mut chunks: &[u8], canvas: Size) -> Result<()> {
                     return Err(Error::input(format!("broken webp: {stream} inside {canvas}")));
                 }
             }
-            [b'A', b'N', b'M', b'F'] if content.len() > FRAME_HEADER => {
-                check_streams(&content[FRAME_HEADER..], canvas)?;
+            [b'A', b'N', b'M', b'F'] if level == Level::File && content.len() > FRAME_HEADER => {
+                check_streams(&content[FRAME_HEADER..], canvas, Level::Frame)?;
             }
             _ => {}
         }
@@ -195,11 +202,6 @@ fn push(out: &mut Vec<u8>, kind: [u8; 4], content: Option<&[u8]>) {
     out.resize(out.len().next_multiple_of(2), 0);
 }
 
-/// Some writers leave JPEG's `Exif\0\0` in front.
-fn tiff_of(exif: &[u8]) -> &[u8] {
-    exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)
-}
-
 fn decoder(bytes: &[u8]) -> Result<WebPDecoder<Cursor<&[u8]>>> {
     let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(broken)?;
     // No metadata block can be longer than the file that holds it.
@@ -209,4 +211,29 @@ fn decoder(bytes: &[u8]) -> Result<WebPDecoder<Cursor<&[u8]>>> {
 
 fn broken(error: image_webp::DecodingError) -> Error {
     packed::broken(WEBP, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_inside_frames_without_end_cost_no_stack() {
+        const LEVELS: u32 = 200_000;
+        let mut chunks = Vec::new();
+        for level in (0..LEVELS).rev() {
+            chunks.extend(b"ANMF");
+            chunks.extend((16 + 24 * level).to_le_bytes());
+            chunks.extend([0; 16]);
+        }
+        assert!(check_streams(&chunks, Size::new(1, 1), Level::File).is_ok());
+        let stream =
+            |side: u8| [b'V', b'P', b'8', b' ', 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, side, 0, side, 0];
+        for (side, fits) in [(1, true), (9, false)] {
+            let mut frame = b"ANMF\x22\0\0\0".to_vec();
+            frame.extend([0; 16]);
+            frame.extend(stream(side));
+            assert_eq!(check_streams(&frame, Size::new(4, 4), Level::File).is_ok(), fits);
+        }
+    }
 }

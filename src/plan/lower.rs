@@ -36,6 +36,8 @@ pub(super) struct Segment {
     pub makes: Vec<Make>,
     /// What leaves.
     pub shapes: Vec<PlaneShape>,
+    /// Bytes of the rows that one chain of the producers keeps at most.
+    pub held: u64,
 }
 
 /// A plan as the engine runs it.
@@ -88,11 +90,16 @@ impl Program {
         let pairs = sizes.windows(2).map(|pair| pair[0] + pair[1]).max();
         pairs.or(sizes.first().copied()).unwrap_or(0)
     }
+
+    /// Bytes of the rows that area operations and resampling keep, for one band at a time.
+    pub fn held_bytes(&self) -> u64 {
+        self.segments.iter().map(|s| s.held).max().unwrap_or(0)
+    }
 }
 
 impl Segment {
     fn rows(shapes: Vec<PlaneShape>) -> Self {
-        Self { head: Head::Rows, head_shapes: shapes.clone(), makes: Vec::new(), shapes }
+        Self { head: Head::Rows, head_shapes: shapes.clone(), makes: Vec::new(), shapes, held: 0 }
     }
 
     fn untouched(&self) -> bool {
@@ -130,6 +137,12 @@ impl Lowering {
         let last = self.last();
         last.makes.push(Box::new(make));
         last.shapes = shapes;
+    }
+
+    /// Counts `rows` rows of a plane that the next producer keeps, `bytes` for each sample.
+    fn hold(&mut self, rows: usize, shape: PlaneShape, bytes: u64) {
+        let rows = rows.min(shape.height) as u64;
+        self.last().held += rows * shape.row() as u64 * bytes;
     }
 
     /// Starts a segment whose head is given, in the current one if nothing is in it yet.
@@ -265,7 +278,10 @@ impl Lowering {
             AreaKind::Unsharp { x, y, amount } => {
                 self.blur((x, y), Some(amount as f32), selection, owned);
             }
-            AreaKind::Convolve { width, weights, bias, .. } => {
+            AreaKind::Convolve { width, height, weights, bias } => {
+                for shape in &shapes[..planes] {
+                    self.hold(height, *shape, ROW);
+                }
                 self.push(owned.clone(), move |up| {
                     let weights = (width, &weights[..]);
                     Box::new(ConvolveRows::new(up, &owned, &enabled, mask, weights, bias))
@@ -281,6 +297,9 @@ impl Lowering {
                     (i < planes).then_some((rx >> s.shift_x, ry >> s.shift_y))
                 };
                 let radii: Vec<_> = shapes.iter().enumerate().map(radius).collect();
+                for (shape, (_, ry)) in shapes.iter().zip(radii.iter().flatten()) {
+                    self.hold(2 * ry + 1, *shape, 2 * ROW);
+                }
                 self.push(owned.clone(), move |up| {
                     Box::new(RankRows::new(up, &owned, &radii, fraction, numbers, mask))
                 });
@@ -304,6 +323,10 @@ impl Lowering {
                     .then(|| (taps::of(x, s.shift_x, precision), taps::of(y, s.shift_y, precision)))
             })
             .collect();
+        for (shape, (_, along)) in shapes.iter().zip(taps.iter().flatten()) {
+            // Blurred, in fixed point, and as it came.
+            self.hold(2 * along.radius() + 1, *shape, 3 * ROW);
+        }
         self.push(shapes.clone(), move |up| {
             Box::new(BlurRows::new(up, &shapes, &taps, numbers, selection.mask, unsharp))
         });
@@ -406,7 +429,9 @@ impl Lowering {
             let width = (from.size.width, to.size.width);
             xs.push(axis(width, (a.width, b.width), Grid::x(siting, a.shift_x)));
             let height = (from.size.height, to.size.height);
-            ys.push(axis(height, (a.height, b.height), Grid::y(siting, a.shift_y)));
+            let y = axis(height, (a.height, b.height), Grid::y(siting, a.shift_y));
+            self.hold(y.taps(), PlaneShape { height: a.height, ..*b }, ROW);
+            ys.push(y);
         }
         if to.alpha {
             self.premultiply(&before);
@@ -446,11 +471,20 @@ impl Lowering {
             Fused::Matrix(m) => Step::Matrix(m.0.map(|r| r.map(|v| v as f32))),
             Fused::Pixel(f) => Step::Pixel(f.clone()),
             Fused::Curves(curves) => match bounds {
-                Some(bounds) if bounds.iter().all(|(lo, hi)| hi - lo <= WIDEST_TABLE) => {
+                Some(bounds) if bounds.iter().all(|(lo, hi)| hi - lo <= self.widest_table()) => {
                     Step::Curves(self.tables(curves, bounds))
                 }
                 _ => Step::Exact(curves.clone()),
             },
+        }
+    }
+
+    /// Wider domains than this are computed as they are. At 8 bits 64 x 4335 entries fill an L2
+    /// cache; at 16 bits a table whose every cell is split takes 9 MB for each unit.
+    fn widest_table(&self) -> f64 {
+        match self.precision() {
+            Precision::Eight => 64.0,
+            Precision::Sixteen => 4.0,
         }
     }
 
@@ -474,10 +508,10 @@ impl Lowering {
     }
 }
 
-const BT601: crate::frame::Matrix = crate::frame::Matrix::Bt601;
+/// Bytes of a value in a row.
+const ROW: u64 = 4;
 
-/// Wider domains than this are computed as they are: 64 x 4096 entries fill an L2 cache.
-const WIDEST_TABLE: f64 = 64.0;
+const BT601: crate::frame::Matrix = crate::frame::Matrix::Bt601;
 
 /// The narrowest domain of a table.
 const LEAST_TABLE: f64 = 1.0 / 256.0;
@@ -527,4 +561,22 @@ fn range_of(curve: &Curve, (lo, hi): (f64, f64)) -> Option<(f64, f64)> {
     }
     let margin = (high - low) / 100.0;
     Some((low - margin, high + margin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_over_a_wide_domain_is_made_only_where_it_is_small() {
+        let mut gain = Affine3::IDENTITY;
+        (0..3).for_each(|i| gain.0[i][i] = 30.0);
+        let steep = Curve::function(|v: f64| v.powi(9));
+        let fused = [Fused::Matrix(gain), Fused::Curves([steep.clone(), steep.clone(), steep])];
+        let steps = |precision| {
+            Lowering { class: Class::Codes(precision), segments: Vec::new() }.steps(&fused)
+        };
+        assert!(matches!(steps(Precision::Eight)[1], Step::Curves(_)));
+        assert!(matches!(steps(Precision::Sixteen)[1], Step::Exact(_)));
+    }
 }

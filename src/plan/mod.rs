@@ -168,10 +168,18 @@ impl Plan {
         self.profile
     }
 
-    /// The most bytes that are held at once while a frame is computed: input, intermediates and
-    /// output.
+    /// The most bytes that are held at once while a frame is computed: input, intermediates,
+    /// output, and the rows around the one being made. Those rows are counted for one band; each
+    /// further thread that works on the same frame keeps as many.
     pub fn peak_bytes(&self) -> u64 {
-        self.input.bytes() + self.program.intermediate_bytes() + self.output.bytes()
+        let pictures = self.input.bytes() + self.output.bytes();
+        pictures + self.program.intermediate_bytes() + self.program.held_bytes()
+    }
+
+    /// The largest size that the chain makes on its way, the result's included.
+    pub fn largest(&self) -> Size {
+        let sizes = self.passes.iter().map(|pass| pass.to().size);
+        sizes.max_by_key(|size| size.pixels()).unwrap_or(self.output.size())
     }
 }
 

@@ -292,7 +292,7 @@ impl Builder {
 fn path(points: &[Point], from: Rep, to: Rep) -> Path {
     let steps = fuse(maps(points, from, to));
     match (from.kind, to.kind) {
-        (Kind::Gray, Kind::Gray) => {
+        (Kind::Gray, Kind::Gray) if from.alpha == to.alpha => {
             if steps.is_empty() {
                 return Path::Gray(Curve::IDENTITY);
             }

@@ -423,3 +423,39 @@ fn the_path_rule() {
     let both = explained(&[gray, rgb_gamma], j420);
     assert!(both.contains("grey 8 bit"), "{both}");
 }
+
+#[test]
+fn grey_loses_its_alpha_on_white() {
+    let source = Input {
+        layout: layout(2, 1, Model::GrayAlpha, Depth::U8),
+        orientation: Dihedral::IDENTITY,
+        icc: None,
+        finish: None,
+        decoder: Decoder::Whole,
+    };
+    let opaque = |l: Layout| l.with_model(Model::Gray).unwrap();
+    let flip = Op::Geometry(Geometry::Turn(Dihedral { flip_x: true, ..Dihedral::IDENTITY }));
+    for (ops, want) in [(vec![], [100, 255]), (vec![flip], [255, 100])] {
+        let chain = Chain::new(vec![Arc::new(Ops(ops))]);
+        let plan = Plan::new(&chain, &source, &opaque, Media::Still, Shrink::Off).unwrap();
+        let mut frame = Frame::zeroed(source.layout);
+        let samples = frame.planes_mut()[0].data_mut::<u8>().unwrap();
+        samples.copy_from_slice(&[100, 255, 7, 0]);
+        let out = plan.apply(frame, Bands::One, &BufferPool::new(1)).unwrap();
+        assert_eq!(out.row::<u8>(0, 0).unwrap(), want);
+    }
+}
+
+#[test]
+fn the_peak_counts_the_rows_of_a_wide_blur() {
+    let area = |radius: f64| {
+        let window = Window::Box { width: 2.0 * radius + 1.0 };
+        Op::Area(Area { channels: Channels::Each, kind: AreaKind::Blur { x: window, y: window } })
+    };
+    let layout = layout(100, 80, Model::Rgb, Depth::U8);
+    let peak = |ops: &[Op]| plan(ops, layout, Media::Still).peak_bytes() - 2 * layout.bytes();
+    let picture = 100 * 80 * 3 * 4;
+    assert_eq!(peak(&[area(2.0)]), 5 * 100 * 3 * 12);
+    assert_eq!(peak(&[area(500.0)]), 3 * picture, "no more rows than there are");
+    assert_eq!(peak(&[area(500.0), area(500.0)]), 6 * picture);
+}

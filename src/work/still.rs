@@ -20,7 +20,7 @@ use crate::stage::Work;
 pub struct StillOptions {
     /// How outputs are written.
     pub encode: EncodeOptions,
-    /// What an input may ask for.
+    /// What an input may ask for, and the chain on its way.
     pub limits: Limits,
     /// Whether a reduction may begin in the decoder.
     pub shrink: Shrink,
@@ -78,7 +78,15 @@ impl StillWork {
             decoder,
         };
         let fit = |layout: Layout| codec::fit(format, layout, &self.options.encode);
-        Plan::new(&self.chain, &input, &fit, Media::Still, self.options.shrink)
+        let plan = Plan::new(&self.chain, &input, &fit, Media::Still, self.options.shrink)?;
+        let (largest, most) = (plan.largest(), self.options.limits.max_pixels);
+        if largest.pixels() > most {
+            let pixels = largest.pixels();
+            let message =
+                format!("the chain makes {largest}, {pixels} pixels (--max-pixels {most})");
+            return Err(Error::input(message));
+        }
+        Ok(plan)
     }
 
     fn picture(&self, packet: &mut Packet, bands: Bands) -> Result<Vec<u8>> {
@@ -253,6 +261,16 @@ mod tests {
         let off = StillOptions { shrink: Shrink::Off, ..options(EncodeOptions::default()) };
         let work = StillWork::new(Chain::parse("resize=4:2").unwrap(), off, 1);
         assert_eq!(work.plan(&picture).unwrap().1.hint().shrink, 1);
+    }
+
+    #[test]
+    fn a_chain_that_makes_too_much_is_refused() {
+        let encode = EncodeOptions::default();
+        for chain in ["resize=60000:60000", "resize=1200:1000,crop=1:1", "pad=60000:60000"] {
+            let work = StillWork::new(Chain::parse(chain).unwrap(), options(encode.clone()), 1);
+            let error = work.plan(&png(Model::Rgb, Depth::U8)).err().expect(chain);
+            assert!(error.to_string().contains("--max-pixels"), "{chain}: {error}");
+        }
     }
 
     #[test]

@@ -10,9 +10,10 @@ use png::{
     SourceChromaticities, SrgbRenderingIntent, Transformations, Unit,
 };
 
+use super::exif::{self, tiff_of};
 use super::{
     Calibration, DecodeHint, Density, DensityUnit, EncodeOptions, Encoded, Format, Header, Limits,
-    Metadata, Still, exif, packed,
+    Metadata, Still, packed,
 };
 use crate::error::{Error, Result};
 use crate::event::Loss;
@@ -47,8 +48,9 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
     Ok(Header {
         format: PNG,
         layout: Layout::new(size, model, depth)?,
-        orientation: exif
-            .map_or(Dihedral::IDENTITY, |exif| Dihedral::from_exif(exif::orientation(&exif))),
+        orientation: exif.map_or(Dihedral::IDENTITY, |exif| {
+            Dihedral::from_exif(exif::orientation(tiff_of(&exif)))
+        }),
         icc: info.icc_profile.as_deref().map(<[u8]>::to_vec),
         losses: losses.into_iter().filter_map(|(lost, kind)| lost.then_some(kind)).collect(),
     })
@@ -135,11 +137,6 @@ fn metadata(bytes: &[u8], info: &Info<'_>) -> Metadata {
         },
         ..Metadata::default()
     }
-}
-
-/// Some writers leave JPEG's `Exif\0\0` in front.
-fn tiff_of(exif: &[u8]) -> &[u8] {
-    exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)
 }
 
 fn density(dims: PixelDimensions) -> Option<Density> {
@@ -240,4 +237,32 @@ fn broken(error: impl std::fmt::Display) -> Error {
 
 fn unwritten(error: png::EncodingError) -> Error {
     packed::unwritten(PNG, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Size;
+
+    #[test]
+    fn exif_with_jpegs_prefix_turns_the_picture_too() {
+        let layout = Layout::new(Size::new(2, 1), Model::Gray, Depth::U8).unwrap();
+        // One directory with one entry: orientation, SHORT, 1 value, 6.
+        let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01".to_vec();
+        exif.extend(b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0");
+        let metadata = Metadata { exif: Some(exif.clone()), ..Metadata::default() };
+        let source = Header {
+            format: PNG,
+            layout,
+            orientation: Dihedral::IDENTITY,
+            icc: None,
+            losses: Vec::new(),
+        };
+        let (options, pool) = (EncodeOptions::default(), BufferPool::new(1));
+        let file = encode(&Frame::zeroed(layout), &metadata, &source, &options, &pool).unwrap();
+        let header = header(&file.bytes, &Limits::default()).unwrap();
+        assert_eq!(header.orientation, Dihedral::from_exif(6));
+        let still = decode(&file.bytes, &header, DecodeHint::FULL, &pool).unwrap();
+        assert_eq!(still.metadata.exif.unwrap(), exif[6..]);
+    }
 }
