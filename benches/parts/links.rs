@@ -61,3 +61,15 @@ fn pipe_heads(bencher: Bencher<'_, '_>, size: usize) {
 fn pipe_payloads(bencher: Bencher<'_, '_>, size: usize) {
     through(bencher, size, || ends(Checksum::Payloads));
 }
+
+#[divan::bench(args = SIZES, sample_count = 10)]
+fn pipe(bencher: Bencher<'_, '_>, size: usize) {
+    through(bencher, size, || {
+        let (read, write) = rustix::pipe::pipe().expect("two descriptors");
+        // The header is smaller than a pipe, so writing it does not wait for the reader.
+        let tx = pipe::writer(write, &Header::new("bench"), Checksum::Heads).expect("a pipe");
+        let cancel = Cancel::default();
+        let (_, rx) = pipe::reader(read, MAX_PAYLOAD, &cancel, &Default::default()).expect("ours");
+        (tx, rx)
+    });
+}
