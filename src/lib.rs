@@ -1,7 +1,7 @@
 //! lumaloom: filter chains on folders of images and on video clips.
 //!
-//! A run is a source, a work and a sink, joined by two bounded links. Modules stand lowest
-//! first; each imports only from those above it in this list, and a test checks it.
+//! A run is a source, a work and a sink, joined by two bounded links. ARCHITECTURE.md lists the
+//! modules lowest first; each imports only from those before it, and a test checks it.
 
 pub mod bench;
 pub mod codec;

@@ -5,7 +5,7 @@ use std::thread;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use lumaloom::link::pipe::{self, Checksum, Header};
+use lumaloom::link::pipe::{self, Checksum, Header, MAX_PAYLOAD};
 use lumaloom::link::{self, Cancel, Item, Packet, Rx, Tx};
 
 /// A small file, a photograph, and a decoded frame of 24 megapixels.

@@ -98,7 +98,9 @@ fn broken_pngs_of_the_suite_are_refused_and_the_others_done() {
         .as_array()
         .expect("a list of failures")
         .iter()
-        .map(|f| f["input"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default().into())
+        .map(|f| {
+            f["input"].as_str().unwrap_or_default().rsplit('/').next().unwrap_or_default().into()
+        })
         .collect();
     let mut broken: Vec<String> = fs::read_dir(input)
         .expect("the suite can be listed")

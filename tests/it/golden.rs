@@ -6,10 +6,11 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
+
+use crate::program::Place;
 
 /// Name of the file in `tests/golden`, and the arguments after input and output.
 const PICTURES: &[(&str, &[&str])] = &[
@@ -36,11 +37,9 @@ const PICTURES: &[(&str, &[&str])] = &[
 fn golden_pictures_stay_as_they_are() {
     let folder = root().join("tests/golden");
     let write = std::env::var_os("LUMALOOM_GOLDEN").is_some_and(|v| v == "write");
-    let scratch = tempfile::tempdir().expect("a temporary folder");
     let mut changed = String::new();
     for (name, arguments) in PICTURES {
-        let out = scratch.path().join(name);
-        let found = hashes(&out, arguments);
+        let found = hashes(name, arguments);
         let file = folder.join(format!("{name}.txt"));
         if write {
             fs::create_dir_all(&folder).expect("tests/golden can be made");
@@ -72,33 +71,17 @@ fn root() -> &'static Path {
 }
 
 /// Runs the program on the samples; one line per output: hash, bytes, path.
-fn hashes(out: &Path, arguments: &[&str]) -> String {
-    let run = Command::new(env!("CARGO_BIN_EXE_lumaloom"))
-        .arg("images")
-        .arg(root().join("samples/photos"))
-        .arg("-o")
-        .arg(out)
-        .args(["--progress", "none"])
-        .args(arguments)
-        .output()
-        .expect("the program starts");
-    let said = String::from_utf8_lossy(&run.stderr);
-    assert!(run.status.success(), "{arguments:?}: {}\n{said}", run.status);
+fn hashes(name: &str, arguments: &[&str]) -> String {
+    let place = Place::new();
+    let samples = root().join("samples/photos");
+    let samples = samples.to_str().expect("the checkout has a plain path");
+    let fixed = ["images", samples, "-o", "out", "--progress", "none"];
+    place.run(&[&fixed, arguments].concat()).code(0);
     let mut lines = String::new();
-    let mut count = 0;
-    for file in files(out) {
-        let bytes = fs::read(&file).expect("an output can be read");
-        let name = file.strip_prefix(out).expect("found below out").display();
-        let _ = writeln!(lines, "{:032x} {:>7} {name}", xxh3_128(&bytes), bytes.len());
-        count += 1;
+    let tree = place.tree("out");
+    for (path, bytes) in &tree {
+        let _ = writeln!(lines, "{:032x} {:>7} {path}", xxh3_128(bytes), bytes.len());
     }
-    assert_eq!(count, 6, "{arguments:?} gave\n{lines}");
+    assert_eq!(tree.len(), 6, "{name} gave\n{lines}");
     lines
-}
-
-/// The outputs, sorted, without the journal's folder.
-fn files(out: &Path) -> Vec<PathBuf> {
-    let walk = walkdir::WalkDir::new(out).sort_by_file_name().into_iter();
-    let visible = walk.filter_entry(|e| e.file_name() != ".lumaloom").filter_map(Result::ok);
-    visible.filter(|e| e.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
 }

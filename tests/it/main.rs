@@ -1,6 +1,8 @@
 //! The integration tests: one crate, so that it links once.
 
+mod corpus;
 mod formats;
+mod golden;
 mod house;
 mod images;
 mod plumbing;
