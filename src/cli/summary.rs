@@ -28,7 +28,8 @@ pub fn text(report: &Report, detail: Detail) -> String {
         lines.push(speed(report));
     }
     lines.extend(stages(report, detail));
-    if let Some((name, share)) = report.limit() {
+    // A run that was cut short says little about what held it back.
+    if let (Outcome::Complete, Some((name, share))) = (report.outcome, report.limit()) {
         lines.push(format!("limit    {} ({} busy)", name.as_str(), percent(share)));
     }
     if report.peak_rss_bytes > 0 {

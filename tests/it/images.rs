@@ -411,12 +411,19 @@ fn a_recipe_gives_options_and_the_command_line_wins() {
 #[test]
 fn a_trace_has_a_track_per_stage() {
     let place = six();
-    place.line("images in -o out -f gblur=2 --trace t.json").code(0);
-    let trace = place.json("t.json");
-    let events = trace["traceEvents"].as_array().expect("events");
-    for category in ["read", "work", "write"] {
-        let spans = events.iter().filter(|e| e["cat"] == category).count();
-        assert!(spans >= 6, "{category}: {spans}");
+    for (mode, processes) in [("inline", 1), ("threads", 1), ("processes", 3)] {
+        let line = format!("images in -o {mode} -f gblur=2 --mode {mode} --trace {mode}.json");
+        place.line(&line).code(0);
+        let trace = place.json(&format!("{mode}.json"));
+        let events = trace["traceEvents"].as_array().expect("events");
+        let spans = || events.iter().filter(|e| e["ph"] == "X");
+        for category in ["read", "work", "write"] {
+            let count = spans().filter(|e| e["cat"] == category).count();
+            assert_eq!(count, 6, "{mode}, {category}");
+        }
+        let pids: std::collections::BTreeSet<_> = spans().map(|e| e["pid"].as_u64()).collect();
+        assert_eq!(pids.len(), processes, "{mode}: {pids:?}");
+        assert!(spans().all(|e| e["ts"].as_f64().is_some_and(|t| (0.0..60e6).contains(&t))));
     }
 }
 
@@ -443,6 +450,41 @@ fn ctrl_c_keeps_what_is_finished() {
         place.line(&format!("images in -o {mode} -f gblur=6 --resume")).code(0);
         assert_eq!(place.names(mode).len(), ALL, "{mode}");
     }
+}
+
+#[test]
+fn ctrl_c_twice_stops_now() {
+    let place = Place::new();
+    for i in 0..40 {
+        place.png(&format!("in/{i:03}.png"), 256, 256, i as u8);
+    }
+    for mode in ["threads", "processes", "inline"] {
+        let child = place.start(&format!("images in -o {mode} -f gblur=20 --mode {mode}"));
+        std::thread::sleep(Duration::from_millis(150));
+        for _ in 0..2 {
+            interrupt(child.id());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let begin = Instant::now();
+        let done = Done::of(child.wait_with_output().expect("it ends"));
+        // 130, or 0 on a machine that was through by then.
+        assert!([130, 0].contains(&done.code), "{mode}: {} {}", done.code, done.stderr);
+        assert!(begin.elapsed() < Duration::from_secs(10), "{mode}: {:?}", begin.elapsed());
+        assert!(place.names(mode).iter().all(|n| n.ends_with(".png")), "no temporary file");
+    }
+}
+
+#[test]
+fn a_reader_of_events_that_goes_away_ends_the_run() {
+    let place = Place::new();
+    for i in 0..120 {
+        place.png(&format!("in/{i:03}.png"), 128, 128, i as u8);
+    }
+    let script =
+        "{ $0 images in -o out -f gblur=6 --progress jsonl -q; echo $? > code; } | head -n 1";
+    place.shell(script);
+    let code = fs::read_to_string(place.path("code")).expect("a code");
+    assert_eq!(code.trim(), "130");
 }
 
 fn interrupt(pid: u32) {

@@ -96,6 +96,30 @@ fn a_report_of_an_earlier_run() {
 }
 
 #[test]
+fn a_bench_measures_each_case() {
+    let place = Place::new();
+    place.png("in/a.png", 64, 64, 0);
+    place.png("in/b.png", 64, 64, 1);
+    let line = "bench in -f gblur=2 --modes inline,threads,processes --threads 1,2 --runs 2 \
+        --warmup 0 --export-json b.json --export-markdown b.md --export-csv b.csv -q";
+    let done = place.line(line).code(0);
+    assert!(done.stdout.contains("speedup"), "{}", done.stdout);
+    assert_eq!(done.stderr, "");
+    let results = place.json("b.json")["results"].as_array().expect("results").clone();
+    assert_eq!(results.len(), 5, "inline once, two modes at two counts");
+    for field in ["command", "mean", "stddev", "median", "user", "system", "min", "max", "times"] {
+        assert!(results[0].get(field).is_some(), "{field}");
+    }
+    assert!(place.path("b.md").exists() && place.path("b.csv").exists());
+    assert!(place.line("bench compare b.json b.json").code(0).stdout.contains("same"));
+    place.line("bench compare b.json").code(2);
+    place.line("bench in -o made --runs 1 --modes threads,processes -q").code(0);
+    assert!(place.names("made").is_empty(), "what was written is removed");
+    place.file("in/bad.png", b"no");
+    place.line("bench in --runs 1 -q").code(1).says(&["bad.png", "--exclude"]);
+}
+
+#[test]
 fn stages_whose_neighbour_went_away_end_with_75() {
     let place = Place::new();
     place.shell("$0 stage work -f negate < /dev/null > x").code(75);
