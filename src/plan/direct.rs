@@ -13,7 +13,7 @@ pub(super) enum Direct {
     /// Each plane that is there by tables, one per component: grey, with alpha or without.
     Tables(Vec<[u8; 256]>),
     /// Planes: luma by a table, chroma by a matrix on unit codes; `None` copies.
-    Planes { luma: Option<[u8; 256]>, chroma: Option<[[f32; 3]; 2]> },
+    Planes { luma: Option<Box<[u8; 256]>>, chroma: Option<[[f32; 3]; 2]> },
     /// Interleaved colours, with alpha or without.
     Pixels(Fused8),
 }
@@ -34,7 +34,7 @@ impl Direct {
             (Path::Planes(p), _, _) => {
                 let luma = match p.luma.is_identity() {
                     true => None,
-                    false => Some(table((steps.curve)(&p.luma))?),
+                    false => Some(Box::new(table((steps.curve)(&p.luma))?)),
                 };
                 Some(Self::Planes { luma, chroma: p.chroma_matrix() })
             }
@@ -66,7 +66,7 @@ impl Direct {
                 let (first, rest) = band.split_at_mut(1);
                 match luma {
                     Some(table) => {
-                        let tables = std::slice::from_ref(table);
+                        let tables = std::slice::from_ref(&**table);
                         each_row(views, first, |source, out| map_bytes(source, out, tables));
                     }
                     None => each_row(views, first, |source, out| out.copy_from_slice(source)),
