@@ -41,9 +41,18 @@ pub fn work(recipe: &Recipe, threads: usize) -> StillWork {
     StillWork::new(recipe.chain.clone(), options, threads)
 }
 
-/// How the stages are run.
-pub fn settings(pool: &Pool, io_threads: usize, on_error: OnError, epoch: Epoch) -> Settings {
+/// How the stages are run. One picture may take as long as the recipe allows, which is looked
+/// at between passes only, so twice as long is not yet a stall.
+pub fn settings(
+    recipe: &Recipe,
+    pool: &Pool,
+    io_threads: usize,
+    on_error: OnError,
+    epoch: Epoch,
+) -> Settings {
+    let memory = memory(pool.mem);
     Settings {
+        stall: memory.stall.max(recipe.timeout.saturating_mul(2)),
         threads: pool.threads,
         split: match pool.split {
             SplitArg::Auto => Split::Auto,
@@ -54,7 +63,7 @@ pub fn settings(pool: &Pool, io_threads: usize, on_error: OnError, epoch: Epoch)
         on_error,
         epoch,
         last_resort: last_resort(),
-        ..memory(pool.mem)
+        ..memory
     }
 }
 

@@ -8,11 +8,12 @@ use lumaloom::bench::report::{Context, Report};
 use lumaloom::bench::{compare, table};
 use lumaloom::error::{Error, Result};
 use lumaloom::exec::processes::quoted;
+use lumaloom::stage::{Cancel, Level, Reason};
 
 use super::args::{BenchArgs, ModeArg};
 use super::job::{Recipe, word};
 use super::runs::Runs;
-use super::{assemble, machine, say};
+use super::{assemble, machine, say, signals};
 
 /// Measures, or compares two results if the first input is the word `compare`.
 ///
@@ -33,7 +34,13 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
         runs: args.measure.runs,
         max_seconds: args.measure.max_time.map(|time| time.as_secs_f64()),
     };
-    let mut runs = Runs::new(&recipe, &inputs, args)?;
+    let cancel = Cancel::default();
+    let stop = cancel.clone();
+    // Half a measurement is none, so the first signal stops at once; what was made on the way
+    // is still removed.
+    let _signals = signals::Watch::start(move |_| stop.raise(Level::Now, Reason::User))
+        .map_err(|e| Error::system(format!("failed to listen for signals: {e}")))?;
+    let mut runs = Runs::new(&recipe, &inputs, args, &cancel)?;
     let mut progress = |step: Step<'_>| {
         if !args.measure.quiet {
             say::line(&step_line(step));

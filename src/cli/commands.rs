@@ -18,8 +18,14 @@ use super::value::Mem;
 /// # Errors
 /// `System` when this program cannot find itself.
 pub fn of(job: &Job, manifest: Option<&Path>, start: Start, epoch: Epoch) -> Result<StageCommands> {
+    let mut reader = stage("read", read(job, manifest), epoch)?;
+    if manifest.is_none() {
+        // Last, since their names may begin like options.
+        reader.push("--".into());
+        reader.extend(job.inputs.iter().map(OsString::from));
+    }
     Ok(StageCommands {
-        read: stage("read", read(job, manifest), epoch)?,
+        read: reader,
         work: stage("work", work(&job.recipe, &job.pool), epoch)?,
         write: stage("write", write(job, start), epoch)?,
     })
@@ -74,13 +80,10 @@ fn work(recipe: &Recipe, pool: &Pool) -> Vec<OsString> {
 }
 
 fn read(job: &Job, manifest: Option<&Path>) -> Vec<OsString> {
-    let mut words = vec!["images".into()];
-    match manifest {
-        Some(path) => words.extend(["--manifest".into(), path.into()]),
-        None => words.extend(job.inputs.iter().map(OsString::from)),
-    }
+    let mut words: Vec<OsString> = vec!["images".into()];
     words.extend(["--io-threads".into(), job.io_threads.to_string().into()]);
     words.extend(memory(job.pool.mem));
+    words.extend(manifest.into_iter().flat_map(|path| ["--manifest".into(), path.into()]));
     words
 }
 

@@ -15,7 +15,7 @@ use lumaloom::link::Item;
 use lumaloom::observe::{Failure, Head, Monitor, Outcome};
 use lumaloom::sink::check::{self, Outputs};
 use lumaloom::sink::owner::{self, Owner};
-use lumaloom::sink::{Clobber, FileSink, FolderSink, Writing};
+use lumaloom::sink::{self, Clobber, FileSink, FolderSink, Writing};
 use lumaloom::source::Inputs;
 use lumaloom::source::folder::FolderSource;
 use lumaloom::source::manifest::Manifest;
@@ -127,6 +127,14 @@ impl Begun {
         }
     }
 
+    /// Removes what dead runs left beside outputs. The sink does it where there is one.
+    fn sweep(&self, out: &Out) {
+        if let (Out::Folder(out), Some(past)) = (out, &self.past) {
+            // A courtesy: what cannot be cleared is in nobody's way.
+            let _ = sink::sweep(out, past.outputs().map(|(output, _)| output));
+        }
+    }
+
     /// What deserves a line before the run.
     fn news(&self) -> Vec<Event> {
         let mut texts: Vec<String> = self.owner.iter().filter_map(Owner::warning).collect();
@@ -163,7 +171,10 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
         bytes: todo.iter().map(|item| item.size).sum(),
     });
     let ended = match job.mode {
-        _ if todo.is_empty() => Ok(()),
+        _ if todo.is_empty() => {
+            begun.sweep(&job.out);
+            Ok(())
+        }
         ModeArg::Processes => in_processes(job, begun, todo, epoch, &watch, &cancel),
         ModeArg::Threads | ModeArg::Inline => {
             in_process(job, &begun, journal, todo, epoch, &watch, &cancel)
@@ -204,7 +215,7 @@ fn in_process(
     };
     let source = FolderSource::new(todo);
     let work = assemble::work(&job.recipe, job.pool.threads);
-    let settings = assemble::settings(&job.pool, job.io_threads, job.on_error, epoch);
+    let settings = assemble::settings(&job.recipe, &job.pool, job.io_threads, job.on_error, epoch);
     let run = match job.mode {
         ModeArg::Inline => exec::inline::run,
         ModeArg::Threads | ModeArg::Processes => exec::threads::run,

@@ -29,6 +29,9 @@ const MAX_PIXELS: u64 = 100_000_000;
 /// `--timeout` when it is not given.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// More threads than this are a slip of the keyboard, and starting them takes minutes.
+pub const MOST_THREADS: usize = 4096;
+
 /// What happens to each picture: all that the bytes of its output depend on, and its limits.
 pub struct Recipe {
     /// The chain.
@@ -237,7 +240,7 @@ impl Pool {
     /// Takes all cores unless told otherwise.
     ///
     /// # Errors
-    /// `Usage` for `--mode inline` on more than one.
+    /// `Usage` for `--mode inline` on more than one, and for more than any machine has.
     pub fn new(args: &PoolArgs, mem: Mem, mode: ModeArg) -> Result<Self> {
         let threads = match (mode, args.threads.map(NonZeroUsize::get)) {
             (ModeArg::Inline, Some(n)) if n > 1 => {
@@ -249,6 +252,9 @@ impl Pool {
             (_, Some(n)) => n,
             (_, None) => machine::cores().get(),
         };
+        if threads > MOST_THREADS {
+            return Err(Error::usage(format!("-j {threads} is over {MOST_THREADS}")));
+        }
         Ok(Self { threads, split: args.split, mem })
     }
 

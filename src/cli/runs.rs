@@ -28,14 +28,20 @@ pub struct Runs<'a> {
     args: &'a BenchArgs,
     name: Template,
     manifest: NamedTempFile,
+    cancel: &'a Cancel,
 }
 
 impl<'a> Runs<'a> {
-    /// Prepares what all runs share.
+    /// Prepares what all runs share. `cancel` ends the run that is under way and all later ones.
     ///
     /// # Errors
     /// `System` when there is no place for the list of inputs.
-    pub fn new(recipe: &'a Recipe, inputs: &'a Inputs, args: &'a BenchArgs) -> Result<Self> {
+    pub fn new(
+        recipe: &'a Recipe,
+        inputs: &'a Inputs,
+        args: &'a BenchArgs,
+        cancel: &'a Cancel,
+    ) -> Result<Self> {
         let manifest = NamedTempFile::with_prefix("lumaloom-")
             .map_err(|e| Error::system(format!("failed to make a temporary file: {e}")))?;
         let list = Manifest { base: inputs.base.clone(), items: inputs.items.clone() };
@@ -44,7 +50,7 @@ impl<'a> Runs<'a> {
             Some(_) => Template::REFORMAT,
             None => Template::MIRROR,
         };
-        Ok(Self { recipe, inputs, args, name: Template::parse(name)?, manifest })
+        Ok(Self { recipe, inputs, args, name: Template::parse(name)?, manifest, cancel })
     }
 
     /// A folder for one run's outputs, removed when dropped; none if they are dropped anyway.
@@ -73,7 +79,8 @@ impl<'a> Runs<'a> {
         let source = FolderSource::new(self.inputs.items.clone());
         let work = assemble::work(self.recipe, pool.threads);
         let io_threads = self.args.reading.io_threads.get();
-        let settings = assemble::settings(pool, io_threads, OnError::Stop, Epoch::start());
+        let settings =
+            assemble::settings(self.recipe, pool, io_threads, OnError::Stop, Epoch::start());
         let run = match mode {
             ModeArg::Inline => exec::inline::run,
             ModeArg::Threads | ModeArg::Processes => exec::threads::run,
@@ -81,7 +88,7 @@ impl<'a> Runs<'a> {
         std::thread::scope(|scope| {
             let _monitor = Monitor::start(scope, &settings.gauges, tally)
                 .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-            run(&source, &work, sink, &settings, tally, &Cancel::default())
+            run(&source, &work, sink, &settings, tally, self.cancel)
         })
     }
 
@@ -95,7 +102,7 @@ impl<'a> Runs<'a> {
             Epoch::start(),
         )?;
         let care = Care { on_error: OnError::Stop, ..Care::default() };
-        exec::processes::run(&commands, &care, tally, &Cancel::default())
+        exec::processes::run(&commands, &care, tally, self.cancel)
     }
 }
 

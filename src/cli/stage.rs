@@ -78,7 +78,7 @@ fn work(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
     let output = pipe_end(&std::io::stdout(), joins)?;
     let recipe = Recipe::new(&args.pixels)?;
     let threads = Pool::new(&args.pool, args.memory.mem, ModeArg::Threads)?;
-    let settings = assemble::settings(&threads, 1, OnError::Continue, epoch(&args.events));
+    let settings = assemble::settings(&recipe, &threads, 1, OnError::Continue, epoch(&args.events));
     let ear = Ear::new(StageName::Work, &args.events, arguments, Default::default())?;
     let work = assemble::work(&recipe, settings.threads);
     let cancel = Cancel::default();

@@ -114,7 +114,7 @@ impl FromStr for Counts {
                 let (first, last) = part.split_once("..").unwrap_or((part, part));
                 let (first, last): (NonZeroUsize, NonZeroUsize) =
                     (first.parse().ok()?, last.trim_start_matches('=').parse().ok()?);
-                if first > last || last.get() > 4096 {
+                if first > last || last.get() > super::job::MOST_THREADS {
                     return None;
                 }
                 counts.extend((first.get()..=last.get()).filter_map(NonZeroUsize::new));

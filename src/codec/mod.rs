@@ -27,7 +27,7 @@ mod webp;
 mod tests;
 
 pub use limits::Limits;
-pub use sniff::{RAW_EXTENSIONS, is_camera_raw, sniff};
+pub use sniff::{RAW_EXTENSIONS, is_camera_raw, is_camera_raw_at, sniff};
 pub use transfer::curve_between;
 
 use crate::error::{Error, Result};

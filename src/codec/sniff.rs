@@ -18,6 +18,15 @@ pub fn sniff(bytes: &[u8]) -> Option<Format> {
 /// True if the content is a camera's RAW file, including DNG and the TIFF files of cameras whose
 /// first page is only a small preview. Such files look like TIFF and must not be decoded as TIFF.
 pub fn is_camera_raw(bytes: &[u8]) -> bool {
+    is_camera_raw_at(&|at, out: &mut [u8]| {
+        let found = bytes.get(at..).and_then(|rest| rest.get(..out.len()));
+        found.map(|found| out.copy_from_slice(found)).is_some()
+    })
+}
+
+/// The same for content that is not in memory, of which a few hundred bytes are enough. `read`
+/// fills the slice from an offset on, or says `false` if not so much is there.
+pub fn is_camera_raw_at(read: &dyn Fn(usize, &mut [u8]) -> bool) -> bool {
     /// Where a marker stands, and what it is.
     const MAGICS: [(usize, &[u8]); 9] = [
         (0, b"FUJIFILMCCD-RAW"),
@@ -30,9 +39,11 @@ pub fn is_camera_raw(bytes: &[u8]) -> bool {
         (8, b"CR\x02\0"),
         (4, b"ftypcrx "),
     ];
-    let marked =
-        |(at, magic): &(usize, &[u8])| bytes.get(*at..).is_some_and(|rest| rest.starts_with(magic));
-    MAGICS.iter().any(marked) || Directories::new(bytes).is_some_and(Directories::has_raw)
+    let marked = |(at, magic): &(usize, &[u8])| {
+        let mut found = vec![0; magic.len()];
+        read(*at, &mut found) && found == *magic
+    };
+    MAGICS.iter().any(marked) || Directories::new(read).is_some_and(Directories::has_raw)
 }
 
 /// Tags that only RAW files have: DNGVersion; PanasonicRaw's and Leaf's are caught by magic.
@@ -47,19 +58,20 @@ const CAMERA_COMPRESSION: [u32; 7] = [32_767, 32_769, 32_770, 34_713, 65_000, 65
 
 /// The directories of a classic TIFF, as far as telling RAW needs them. Every access is checked.
 struct Directories<'a> {
-    bytes: &'a [u8],
+    read: &'a dyn Fn(usize, &mut [u8]) -> bool,
     big_endian: bool,
 }
 
 impl<'a> Directories<'a> {
     /// `None` if it is no classic TIFF.
-    fn new(bytes: &'a [u8]) -> Option<Self> {
-        let big_endian = match bytes.get(..4)? {
-            b"II*\0" => false,
-            b"MM\0*" => true,
+    fn new(read: &'a dyn Fn(usize, &mut [u8]) -> bool) -> Option<Self> {
+        let mut magic = [0; 4];
+        let big_endian = match (read(0, &mut magic), &magic) {
+            (true, b"II*\0") => false,
+            (true, b"MM\0*") => true,
             _ => return None,
         };
-        Some(Self { bytes, big_endian })
+        Some(Self { read, big_endian })
     }
 
     /// Looks at the first directory and at those it links to below itself.
@@ -91,10 +103,14 @@ impl<'a> Directories<'a> {
         let count = self.u16(at).map_or(0, usize::from);
         (0..count).map_while(move |i| {
             let at = at.checked_add(2 + 12 * i)?;
+            // In one read, which costs a call to the system where the content is a file.
+            let bytes: [u8; 12] = self.bytes(at)?;
+            let [t0, t1, k0, k1, c0, c1, c2, c3, value @ ..] = bytes;
             Some(Entry {
-                tag: self.u16(at)?,
-                short: self.u16(at + 2)? == 3,
-                count: self.u32(at + 4)?,
+                tag: self.number16([t0, t1]),
+                short: self.number16([k0, k1]) == 3,
+                count: self.number32([c0, c1, c2, c3]),
+                value,
                 at: at + 8,
             })
         })
@@ -102,19 +118,29 @@ impl<'a> Directories<'a> {
 
     /// A number that stands in the entry itself.
     fn value(&self, entry: &Entry) -> u32 {
-        let short = || self.u16(entry.at).map(u32::from);
-        let value = if entry.short { short() } else { self.u32(entry.at) };
-        value.unwrap_or_default()
+        let [a, b, ..] = entry.value;
+        if entry.short { self.number16([a, b]).into() } else { self.number32(entry.value) }
     }
 
     fn u16(&self, at: usize) -> Option<u16> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+        self.bytes(at).map(|bytes| self.number16(bytes))
     }
 
     fn u32(&self, at: usize) -> Option<u32> {
-        let bytes = *self.bytes.get(at..)?.first_chunk()?;
-        Some(if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+        self.bytes(at).map(|bytes| self.number32(bytes))
+    }
+
+    fn bytes<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        (self.read)(at, &mut bytes).then_some(bytes)
+    }
+
+    fn number16(&self, bytes: [u8; 2]) -> u16 {
+        if self.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    }
+
+    fn number32(&self, bytes: [u8; 4]) -> u32 {
+        if self.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
     }
 }
 
@@ -124,7 +150,9 @@ struct Entry {
     /// True for 16-bit values, else 32-bit ones are assumed.
     short: bool,
     count: u32,
-    /// Where its value or the value's offset stands.
+    /// Its value, or where that stands.
+    value: [u8; 4],
+    /// Where `value` stands.
     at: usize,
 }
 

@@ -270,6 +270,8 @@ impl Family {
         let cause = causes.find(|error| error.kind() != Kind::Interrupted).cloned();
         let interrupted =
             || Error::new(Kind::Interrupted, "stopped before the end; what was finished is kept");
+        // A signal from outside that reached a child alone: the rest was not done.
+        let stopped = stopped || (self.interrupted && !cancel.is_requested());
         match cause {
             // What breaks while everything is being ended is no news.
             Some(cause) if !cancel.is_now() || cancel.reason() != Reason::User => Err(cause),

@@ -92,7 +92,8 @@ fn load(item: &mut Item) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn open(path: &Path) -> Result<File> {
+/// Opens a regular file, and only that.
+pub(super) fn open(path: &Path) -> Result<File> {
     let failed = |e| Error::io("open", path, &e);
     // Without O_NONBLOCK a FIFO that took the file's place would block for ever.
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;

@@ -1,17 +1,19 @@
 //! The walk through folders: candidates by their extension, everything else counted unopened.
+//! Only of TIFF files a few bytes are read, since camera RAW goes by that name as well.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use walkdir::{DirEntry, WalkDir};
 
 use super::argument::{Place, special};
+use super::folder::open;
 use super::glob::Pattern;
-use crate::codec::{Format, RAW_EXTENSIONS};
+use crate::codec::{Format, RAW_EXTENSIONS, is_camera_raw_at};
 use crate::error::{Error, Result};
 use crate::journal::FOLDER;
 use crate::link::Item;
@@ -56,6 +58,10 @@ impl Search {
         let extension = extension(&place.place);
         if is_raw(&extension) {
             self.skip(extension);
+            return;
+        }
+        if is_raw_inside(&extension, &place.typed) {
+            self.skip(format!("{extension} (camera RAW)"));
             return;
         }
         let data = fs::metadata(&place.typed).ok();
@@ -128,6 +134,8 @@ impl Search {
             self.skip(format!("{extension} (hidden)"));
         } else if Format::from_extension(&extension).is_none() || is_raw(&extension) {
             self.skip(extension);
+        } else if is_raw_inside(&extension, entry.path()) {
+            self.skip(format!("{extension} (camera RAW)"));
         } else {
             self.add(place, entry.metadata().ok().as_ref());
         }
@@ -169,6 +177,16 @@ fn is_hidden(name: &OsStr) -> bool {
 
 fn is_raw(extension: &str) -> bool {
     RAW_EXTENSIONS.contains(&extension)
+}
+
+/// Whether a file that is called TIFF is camera RAW by its tags. One that cannot be read stays a
+/// candidate: reading it will say why.
+fn is_raw_inside(extension: &str, path: &Path) -> bool {
+    if Format::from_extension(extension) != Some(Format::Tiff) {
+        return false;
+    }
+    let Ok(file) = open(path) else { return false };
+    is_camera_raw_at(&|at, out| file.read_exact_at(out, at as u64).is_ok())
 }
 
 /// In lower case and without the dot; `no extension` without one.

@@ -34,7 +34,7 @@ pub struct Inputs {
     pub base: PathBuf,
     /// Sorted by the bytes of `rel`, each file once.
     pub items: Vec<Item>,
-    /// Files that were met and are no candidates, unopened: by extension (lower case), or by
+    /// Files that were met and are no candidates, unopened but for TIFF: by extension (lower case), or by
     /// kind where they are no regular files.
     pub skipped: BTreeMap<String, u64>,
 }
@@ -55,7 +55,7 @@ impl Inputs {
     }
 }
 
-/// Makes the job list. Opens no file; looks at each folder once. Numbers count all inputs from 1
+/// Makes the job list. Opens no file but TIFF, for its tags; looks at each folder once. Numbers count all inputs from 1
 /// in sorted order, before a shard takes its share, so that `{n}` is the same in every shard.
 ///
 /// A folder that cannot be listed becomes an item of its own, which fails when it is read: what
@@ -243,6 +243,25 @@ mod tests {
         let inputs = plan(&dir, &all, &WalkOptions::default()).unwrap();
         assert_eq!(rels(&inputs), [".x.jpg", "a.dat", "photo"]);
         assert_eq!(skipped(&inputs), [("nef", 1)]);
+    }
+
+    #[test]
+    fn raw_is_told_from_tiff_by_its_tags() {
+        let dir = tree(&["in/scan.tif"]);
+        // A TIFF of one tag: PhotometricInterpretation is RGB, or a colour filter array.
+        let tiff = |photometric: u16| {
+            let [low, high] = photometric.to_le_bytes();
+            let tag = [6, 1, 3, 0, 1, 0, 0, 0, low, high, 0, 0];
+            [b"II*\0\x08\0\0\0\x01\0".as_slice(), &tag, &[0; 4]].concat()
+        };
+        let put = |name: &str, bytes: &[u8]| fs::write(dir.path().join(name), bytes).unwrap();
+        put("in/picture.TIF", &tiff(2));
+        put("in/camera.TIF", &tiff(32_803));
+        for ways in [&["in"][..], &["in/camera.TIF", "in/picture.TIF", "in/scan.tif"]] {
+            let inputs = plan(&dir, ways, &WalkOptions::default()).unwrap();
+            assert_eq!(rels(&inputs), ["picture.TIF", "scan.tif"], "{ways:?}");
+            assert_eq!(skipped(&inputs), [("tif (camera RAW)", 1)], "{ways:?}");
+        }
     }
 
     #[test]

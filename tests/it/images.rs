@@ -203,6 +203,15 @@ fn resume_does_what_is_new_or_changed() {
 }
 
 #[test]
+fn a_resumed_run_with_nothing_to_do_removes_what_dead_ones_left() {
+    let place = six();
+    place.line("images in -o out -f negate").code(0);
+    place.file("out/.lumaloom-0123456789abcdef.part", b"half");
+    place.line("images in -o out -f negate --resume").code(0).says(&["0 done"]);
+    assert!(!place.path("out/.lumaloom-0123456789abcdef.part").exists());
+}
+
+#[test]
 fn failed_inputs_are_tried_again_on_request() {
     let place = six();
     place.file("in/bad.png", b"no");
@@ -507,6 +516,36 @@ fn odd_names_survive() {
         place.line(&format!("images in -o {mode} --mode {mode}")).code(0).says(&["5 done"]);
     }
     assert!(place.tree("threads") == place.tree("processes"));
+}
+
+#[test]
+fn a_name_like_an_option_is_a_file_in_every_mode() {
+    let place = Place::new();
+    place.png("-x.png", 6, 6, 1);
+    for mode in ["inline", "threads", "processes"] {
+        place.line(&format!("images --mode {mode} -o {mode}.png -- -x.png")).code(0);
+        assert!(place.path(&format!("{mode}.png")).is_file(), "{mode}");
+    }
+}
+
+#[test]
+fn a_measurement_that_is_interrupted_removes_its_outputs() {
+    let place = six();
+    let mut bench = place.command(&["bench", "in", "-o", "out", "-r", "100000"]);
+    let child = bench.env("TMPDIR", place.path("tmp")).stderr(std::process::Stdio::piped());
+    fs::create_dir(place.path("tmp")).expect("a folder");
+    let child = child.spawn().expect("it starts");
+    let begin = Instant::now();
+    while fs::read_dir(place.path("out")).map_or(0, Iterator::count) == 0 {
+        assert!(begin.elapsed() < Duration::from_secs(20), "no run began");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    interrupt(child.id());
+    Done::of(child.wait_with_output().expect("it ends")).code(130);
+    for folder in ["out", "tmp"] {
+        let left = fs::read_dir(place.path(folder)).expect("a folder").count();
+        assert_eq!(left, 0, "{folder}");
+    }
 }
 
 #[test]

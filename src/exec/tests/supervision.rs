@@ -89,6 +89,17 @@ fn a_drain_is_told_to_the_reader_alone() {
 }
 
 #[test]
+fn a_reader_that_someone_else_stopped_is_no_clean_end() {
+    let commands = scripts("exit 130", "cat >/dev/null", "cat >/dev/null");
+    let error = run(&commands, &Kept::default(), &Cancel::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted, "{error}");
+    // After a failure that ends the run, the reader's 130 is what was asked for.
+    let cancel = Cancel::default();
+    cancel.raise(Level::Drain, Reason::Failure);
+    run(&commands, &Kept::default(), &cancel).unwrap();
+}
+
+#[test]
 fn now_ends_children_that_do_not_listen() {
     let deaf = "trap '' INT TERM; while :; do sleep 0.05; done";
     let cancel = Cancel::default();
