@@ -2,7 +2,7 @@
 # make test   everything that must hold, on all cores, on one, and without C
 # make bench  kernels, codecs and links, and a run on IMAGES=folder
 # make lint   formatting, lints and documentation, warnings as errors
-.PHONY: all build setup demo test test-long bench lint golden clean
+.PHONY: all build setup demo test test-long bench lint golden pictures clean
 
 CARGO ?= cargo
 PROGRAM = target/release/lumaloom
@@ -44,6 +44,12 @@ lint: setup
 # Writes tests/golden anew. Look at the difference before committing it.
 golden: setup
 	LUMALOOM_GOLDEN=write $(CARGO) test --locked --test it golden
+
+# The pictures that README.md shows.
+pictures: build
+	$(PROGRAM) images samples/photos/space/rocket.jpg -o samples/after/rocket.jpg -y -f eq=gamma=1.5:saturation=1.25,unsharp=5:5:0.6
+	$(PROGRAM) images samples/photos/chelsea.png -o samples/after/chelsea.jpg -y -f curves=preset=vintage,unsharp=5:5:1
+	$(PROGRAM) images samples/photos/space/astronaut.jpg -o samples/after/astronaut.jpg -y -f gray,gblur=1,sobel,negate,gamma=0.7
 
 clean:
 	$(CARGO) clean
