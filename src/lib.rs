@@ -3,6 +3,9 @@
 //! A run is a source, a work and a sink, joined by two bounded links. ARCHITECTURE.md lists the
 //! modules lowest first; each imports only from those before it, and a test checks it.
 
+#[cfg(not(unix))]
+compile_error!("lumaloom needs the pipes, signals and file locks of Linux or macOS");
+
 pub mod bench;
 pub mod codec;
 pub mod error;
