@@ -80,7 +80,8 @@ fn a_drain_is_told_to_the_reader_alone() {
     let cancel = Cancel::default();
     thread::scope(|scope| {
         scope.spawn(|| {
-            sleep(Duration::from_millis(300));
+            // Long enough for a loaded machine to have the trap set.
+            sleep(Duration::from_millis(1500));
             cancel.request();
         });
         let error = run(&commands, &Kept::default(), &cancel).unwrap_err();
