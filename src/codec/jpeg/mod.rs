@@ -3,6 +3,7 @@
 //! Two backends give the same planes and the same bytes: libjpeg-turbo (`native`, the default)
 //! and its port to Rust (`pure-rust`). With both features the native one is used.
 
+mod mend;
 mod segments;
 mod write;
 
@@ -23,7 +24,7 @@ mod tests;
 use super::{
     Coding, DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, exif, icc,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
 use crate::frame::{
@@ -145,21 +146,39 @@ pub fn hinted(layout: &Layout, hint: DecodeHint) -> Result<Layout> {
 /// Decodes to the layout that [`hinted`] names.
 ///
 /// # Errors
-/// Damage of any kind: truncated data, and whatever libjpeg-turbo would only warn of.
+/// Damage of any kind: truncated data, and whatever libjpeg-turbo would only warn of although
+/// pixels are lost. What it warns of although none depends on it is no damage (see `mend`).
 pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
     let segments = Segments::parse(bytes)?;
-    end_of_image(&bytes[segments.data..])?;
     let layout = hinted(&header.layout, hint)?;
-    let pixels = |kind| backend::pixels(bytes, &segments, kind, layout.size(), hint.shrink, pool);
-    let frame = match (layout.model(), segments.colour()) {
-        (Model::Ycbcr(_), _) => backend::planes(bytes, &segments, layout, hint.shrink, pool)?,
-        (Model::Gray, _) => backend::luma(bytes, &segments, layout, hint.shrink, pool)?,
-        (_, Colour::Cmyk | Colour::Ycck) => {
-            from_inks(&segments, layout, pixels(Pixels::Cmyk)?, pool)?
+    let frame = match pixels(bytes, &segments, layout, hint.shrink, pool) {
+        Err(error) if error.kind() == Kind::Input => {
+            let mended = mend::mended(bytes, &segments.sof).ok_or(error)?;
+            pixels(&mended, &Segments::parse(&mended)?, layout, hint.shrink, pool)
         }
-        _ => interleaved(layout, pixels(Pixels::Rgb)?)?,
-    };
+        outcome => outcome,
+    }?;
     Ok(Still { frame, metadata: metadata(&segments, header) })
+}
+
+/// Decodes by whichever way leads to `layout`. All warnings are errors.
+fn pixels(
+    bytes: &[u8],
+    segments: &Segments<'_>,
+    layout: Layout,
+    shrink: u8,
+    pool: &BufferPool,
+) -> Result<Frame> {
+    end_of_image(&bytes[segments.data..])?;
+    let pixels = |kind| backend::pixels(bytes, segments, kind, layout.size(), shrink, pool);
+    match (layout.model(), segments.colour()) {
+        (Model::Ycbcr(_), _) => backend::planes(bytes, segments, layout, shrink, pool),
+        (Model::Gray, _) => backend::luma(bytes, segments, layout, shrink, pool),
+        (_, Colour::Cmyk | Colour::Ycck) => {
+            from_inks(segments, layout, pixels(Pixels::Cmyk)?, pool)
+        }
+        _ => interleaved(layout, pixels(Pixels::Rgb)?),
+    }
 }
 
 /// The nearest layout that a JPEG can hold: 8 bit, grey or YCbCr (BT.601, full range, centred),
@@ -235,7 +254,7 @@ pub fn encode_bound(layout: &Layout) -> u64 {
 }
 
 /// Bytes that decoding takes beside the frame: coefficients of progressive files and of such
-/// with several scans, inks before their conversion.
+/// with several scans, inks before their conversion, a file that was put right.
 ///
 /// # Errors
 /// As [`header`].
@@ -252,7 +271,8 @@ pub fn decoder_bytes(bytes: &[u8]) -> Result<u64> {
     let kept = segments.several_scans || sof.process == Process::Progressive;
     let coefficients = if kept { 2 * samples } else { 0 };
     let inks = if sof.components.len() == 4 { 4 * sof.size.pixels() } else { 0 };
-    Ok(coefficients + inks + backend::scratch_bytes(samples))
+    let mended = bytes.len() as u64 + 2;
+    Ok(coefficients + inks + mended + backend::scratch_bytes(samples))
 }
 
 /// An error if the file has no end: libjpeg-turbo warns of it, its port does not notice. In

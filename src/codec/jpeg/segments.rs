@@ -186,16 +186,31 @@ pub const PLANAR: [Subsampling; 6] = [
     Subsampling { h: 0, v: 2 },
 ];
 
+/// True for a JFIF segment's content, which is 14 bytes long or longer.
+pub fn is_jfif(payload: &[u8]) -> bool {
+    payload.len() >= 14 && payload.starts_with(b"JFIF\0")
+}
+
+/// True for the content of Adobe's APP14, which is 12 bytes long or longer.
+pub fn is_adobe(payload: &[u8]) -> bool {
+    payload.len() >= 12 && payload.starts_with(b"Adobe")
+}
+
 /// Walks from marker to marker.
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub struct Reader<'a> {
+    /// The file.
+    pub bytes: &'a [u8],
+    /// Where it goes on, at most the file's length.
+    pub at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// The next marker's code. Fill bytes and stray bytes before it are skipped; whether stray
     /// bytes are an error is the decoder's to say.
-    fn marker(&mut self) -> Result<u8> {
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn marker(&mut self) -> Result<u8> {
         let mut previous = 0;
         for (i, &byte) in self.bytes.iter().enumerate().skip(self.at) {
             if previous == 0xff && byte != 0xff && byte != 0 {
@@ -208,15 +223,27 @@ impl<'a> Reader<'a> {
     }
 
     /// The segment's content, without its length field.
-    fn payload(&mut self) -> Result<&'a [u8]> {
+    ///
+    /// # Errors
+    /// It is cut off.
+    pub fn payload(&mut self) -> Result<&'a [u8]> {
         let length = be16(self.bytes, self.at).ok_or_else(cut)?;
         let start = self.at + 2;
         let end = self.at + usize::from(length);
         if length < 2 {
             return Err(Error::input(format!("a JPEG segment of length {length}")));
         }
-        self.at = end;
+        self.at = end.min(self.bytes.len());
         self.bytes.get(start..end).ok_or_else(cut)
+    }
+
+    /// A scan's data, up to the next marker that is none of restart or to the file's end.
+    pub fn entropy_coded(&mut self) -> &'a [u8] {
+        let rest = &self.bytes[self.at..];
+        let ends = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 0xd0..=0xd7 | 0xff);
+        let length = rest.windows(2).position(ends).unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
     }
 }
 
@@ -284,16 +311,14 @@ struct Found<'a> {
 impl<'a> Found<'a> {
     fn segment(&mut self, marker: u8, payload: &'a [u8]) {
         match marker {
-            0xe0 if payload.len() >= 14 && payload.starts_with(b"JFIF\0") => {
+            0xe0 if is_jfif(payload) => {
                 self.jfif = true;
                 self.density = jfif_density(payload);
             }
             0xe1 => self.app1(payload),
             0xe2 => self.app2(payload),
             0xed => self.resources.extend(payload.strip_prefix(PHOTOSHOP)),
-            0xee if payload.len() >= 12 && payload.starts_with(b"Adobe") => {
-                self.adobe = Some(payload[11]);
-            }
+            0xee if is_adobe(payload) => self.adobe = Some(payload[11]),
             _ => {}
         }
     }
