@@ -111,7 +111,7 @@ impl Watch {
     pub fn finish(mut self, say: &SayArgs, outcome: Outcome) -> Result<Report> {
         // The checkpoint's last flush first: the final report replaces it.
         drop(self.checkpoint.take());
-        if let Some(memory) = lumaloom::observe::monitor::memory() {
+        if let Some(memory) = lumaloom::stage::memory() {
             self.tally.add_peak(std::process::id(), memory.peak);
         }
         self.progress.finish();

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::memory;
 use crate::event::{StageName, StageReport};
 
 /// The time of one stage, summed over its threads. What is neither busy nor waiting for room
@@ -60,16 +61,8 @@ pub(super) fn report(
         blocked_in_seconds,
         blocked_out_seconds,
         queue_depth_mean,
-        peak_rss_bytes: peak_rss_bytes().unwrap_or(0),
+        peak_rss_bytes: memory().map_or(0, |memory| memory.peak),
     }
-}
-
-/// This process's peak resident set (`VmHWM`), in bytes; `None` where there is no `/proc`.
-pub fn peak_rss_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
 }
 
 fn timed<T>(sum: &AtomicU64, f: impl FnOnce() -> T) -> T {

@@ -4,6 +4,7 @@
 mod clock;
 mod context;
 mod epoch;
+mod memory;
 mod meter;
 mod read;
 mod work;
@@ -19,7 +20,8 @@ use crate::link::{Item, Packet};
 pub use crate::plan::Bands;
 pub use context::{Context, Doing, Progress};
 pub use epoch::Epoch;
-pub use meter::{Meter, peak_rss_bytes};
+pub use memory::{Memory, memory};
+pub use meter::Meter;
 pub(crate) use read::refused;
 pub use read::{Ended, Reading, read_one, run_source};
 pub use work::{Computing, Split, admit, compute, pool, run_work};
