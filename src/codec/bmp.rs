@@ -64,16 +64,8 @@ pub fn encode(
     _: &EncodeOptions,
     _: &BufferPool,
 ) -> Result<Encoded> {
-    let (layout, size) = (frame.layout(), frame.layout().size());
     let mut bytes = Vec::new();
-    BmpEncoder::new(&mut bytes)
-        .encode(
-            &packed::contiguous::<u8>(frame)?,
-            size.width,
-            size.height,
-            packed::color_type(layout)?,
-        )
-        .map_err(|e| packed::unwritten(BMP, e))?;
+    packed::write(BMP, frame, BmpEncoder::new(&mut bytes))?;
     let mut losses = Vec::new();
     match metadata.density.map(Density::per_metre) {
         Some(Some([x, y])) => {

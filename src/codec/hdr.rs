@@ -5,21 +5,15 @@ use std::io::Cursor;
 use image::Rgb;
 use image::codecs::hdr::{HdrDecoder, HdrEncoder};
 
-use super::{DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, packed};
+use super::{EncodeOptions, Encoded, Format, Header, Metadata, packed};
 use crate::error::Result;
 use crate::frame::{BufferPool, Frame};
 
 const HDR: Format = Format::Hdr;
 
-/// The header.
-pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
-    packed::header(HDR, &decoder(bytes)?, limits)
-}
-
-/// The pixels, as stored: the file's exposure is not divided out.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
-    let frame = packed::read(HDR, decoder(bytes)?, header.layout, pool)?;
-    Ok(Still { frame, metadata: Metadata::default() })
+/// The decoder. Pixels are as stored: the file's exposure is not divided out.
+pub fn open(bytes: &[u8]) -> Result<HdrDecoder<Cursor<&[u8]>>> {
+    HdrDecoder::new(Cursor::new(bytes)).map_err(|e| packed::refused(HDR, &e))
 }
 
 /// The file. Eight bits of mantissa are left of each float; negative light becomes 0.
@@ -39,8 +33,4 @@ pub fn encode(
         .encode(&pixels, size.width as usize, size.height as usize)
         .map_err(|e| packed::unwritten(HDR, e))?;
     Ok(Encoded { bytes, losses: Vec::new() })
-}
-
-fn decoder(bytes: &[u8]) -> Result<HdrDecoder<Cursor<&[u8]>>> {
-    HdrDecoder::new(Cursor::new(bytes)).map_err(|e| packed::refused(HDR, &e))
 }

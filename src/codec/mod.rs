@@ -8,6 +8,7 @@ pub mod exif;
 pub mod icc;
 pub mod jpeg;
 mod limits;
+mod photoshop;
 mod sniff;
 mod table;
 mod transfer;

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use image::{ColorType, ExtendedColorType, ImageDecoder, ImageError};
+use image::{ColorType, ExtendedColorType, ImageDecoder, ImageEncoder, ImageError};
 
-use super::{Format, Header, Limits};
+use super::{Format, Header, Limits, Metadata, Still};
 use crate::error::{Error, Result};
 use crate::filter::Dihedral;
 use crate::frame::{BufferPool, Depth, Frame, Layout, Model, Plane, Sample};
@@ -106,6 +106,26 @@ pub fn read<D: ImageDecoder>(
         samples.iter_mut().zip(quads).for_each(|(s, b)| *s = f32::from_ne_bytes(*b));
     }
     Ok(frame)
+}
+
+/// All that a decoder of the `image` crate gives of a file without metadata.
+///
+/// # Errors
+/// Broken pixels.
+pub fn still<D: ImageDecoder>(decoder: D, header: &Header, pool: &BufferPool) -> Result<Still> {
+    let frame = read(header.format, decoder, header.layout, pool)?;
+    Ok(Still { frame, metadata: Metadata::default() })
+}
+
+/// Writes a frame of bytes with an encoder of the `image` crate.
+///
+/// # Errors
+/// Internal, if the codec's table of layouts let another frame through.
+pub fn write(format: Format, frame: &Frame, encoder: impl ImageEncoder) -> Result<()> {
+    let (layout, size) = (frame.layout(), frame.layout().size());
+    encoder
+        .write_image(&contiguous::<u8>(frame)?, size.width, size.height, color_type(layout)?)
+        .map_err(|e| unwritten(format, e))
 }
 
 /// The `image` crate's name of an integer layout.

@@ -4,21 +4,15 @@ use std::io::Cursor;
 
 use image::codecs::pnm::PnmDecoder;
 
-use super::{DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, packed};
+use super::{EncodeOptions, Encoded, Format, Header, Metadata, packed};
 use crate::error::Result;
 use crate::frame::{BufferPool, Depth, Frame, Layout, Model};
 
 const PNM: Format = Format::Pnm;
 
-/// The header.
-pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
-    packed::header(PNM, &decoder(bytes)?, limits)
-}
-
-/// The pixels; a maximum below 255 or 65,535 is stretched to it.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
-    let frame = packed::read(PNM, decoder(bytes)?, header.layout, pool)?;
-    Ok(Still { frame, metadata: Metadata::default() })
+/// The decoder; a maximum below 255 or 65,535 is stretched to it.
+pub fn open(bytes: &[u8]) -> Result<PnmDecoder<Cursor<&[u8]>>> {
+    PnmDecoder::new(Cursor::new(bytes)).map_err(|e| packed::refused(PNM, &e))
 }
 
 /// The file.
@@ -59,18 +53,15 @@ fn magic(layout: &Layout) -> Result<String> {
     })
 }
 
-fn decoder(bytes: &[u8]) -> Result<PnmDecoder<Cursor<&[u8]>>> {
-    PnmDecoder::new(Cursor::new(bytes)).map_err(|e| packed::refused(PNM, &e))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Limits;
     use super::*;
 
     fn pixels(bytes: &[u8]) -> (Layout, Frame) {
         let pool = BufferPool::new(1);
-        let header = header(bytes, &Limits::default()).unwrap();
-        let still = decode(bytes, &header, DecodeHint::FULL, &pool).unwrap();
+        let header = packed::header(PNM, &open(bytes).unwrap(), &Limits::default()).unwrap();
+        let still = packed::still(open(bytes).unwrap(), &header, &pool).unwrap();
         (header.layout, still.frame)
     }
 

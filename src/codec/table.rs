@@ -2,7 +2,7 @@
 
 use super::{
     DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, bmp, exr, gif,
-    hdr, jpeg, png, pnm, qoi, tiff, webp,
+    hdr, jpeg, packed, png, pnm, qoi, tiff, webp,
 };
 use crate::error::Result;
 use crate::event::Loss;
@@ -163,8 +163,8 @@ pub static CODECS: [Codec; 10] = [
         decode_scratch: |_, layout| quarters(4, layout),
         encode_scratch: |layout| quarters(8, layout),
         fit: packed_fit,
-        header: pnm::header,
-        decode: pnm::decode,
+        header: |bytes, limits| packed::header(Format::Pnm, &pnm::open(bytes)?, limits),
+        decode: |bytes, header, _, pool| packed::still(pnm::open(bytes)?, header, pool),
         encode: pnm::encode,
     },
     Codec {
@@ -180,8 +180,8 @@ pub static CODECS: [Codec; 10] = [
         decode_scratch: |_, layout| quarters(4, layout),
         encode_scratch: |layout| quarters(14, layout),
         fit: packed_fit,
-        header: qoi::header,
-        decode: qoi::decode,
+        header: |bytes, limits| packed::header(Format::Qoi, &qoi::open(bytes)?, limits),
+        decode: |bytes, header, _, pool| packed::still(qoi::open(bytes)?, header, pool),
         encode: qoi::encode,
     },
     Codec {
@@ -214,8 +214,8 @@ pub static CODECS: [Codec; 10] = [
         decode_scratch: |_, layout| quarters(4, layout),
         encode_scratch: |layout| quarters(8, layout),
         fit: packed_fit,
-        header: hdr::header,
-        decode: hdr::decode,
+        header: |bytes, limits| packed::header(Format::Hdr, &hdr::open(bytes)?, limits),
+        decode: |bytes, header, _, pool| packed::still(hdr::open(bytes)?, header, pool),
         encode: hdr::encode,
     },
 ];

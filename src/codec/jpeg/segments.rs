@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use crate::codec::{Density, DensityUnit, exif};
+use crate::codec::{Density, DensityUnit, exif, photoshop};
 use crate::error::{Error, Result};
 use crate::frame::{Size, Subsampling};
 
@@ -21,8 +21,6 @@ const XMP_EXTENSION: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 pub const ICC: &[u8] = b"ICC_PROFILE\0";
 /// Begins the APP13 payloads that hold Photoshop's image resources.
 pub const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
-/// The image resource that holds IPTC-IIM records.
-pub const IPTC_RESOURCE: u16 = 0x0404;
 
 /// In which order the coefficients come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -392,27 +390,9 @@ fn profile(mut chunks: Vec<(u8, u8, &[u8])>) -> Profile<'_> {
 fn iptc<'a>(segments: &[&'a [u8]]) -> Option<Cow<'a, [u8]>> {
     match segments {
         [] => None,
-        [one] => resource(one, IPTC_RESOURCE).map(Cow::Borrowed),
-        several => resource(&several.concat(), IPTC_RESOURCE).map(|r| Cow::Owned(r.to_vec())),
+        [one] => photoshop::iptc(one).map(Cow::Borrowed),
+        several => photoshop::iptc(&several.concat()).map(|r| Cow::Owned(r.to_vec())),
     }
-}
-
-/// An image resource by its number. Each is `8BIM`, number, a Pascal string and a block with its
-/// length, both padded to even.
-fn resource(mut rest: &[u8], wanted: u16) -> Option<&[u8]> {
-    while let Some(body) = rest.strip_prefix(b"8BIM") {
-        let number = be16(body, 0)?;
-        let name = usize::from(*body.get(2)?) + 1;
-        let at = 2 + name + name % 2;
-        let length = body.get(at..at + 4)?;
-        let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
-        let block = body.get(at + 4..)?;
-        if number == wanted {
-            return block.get(..length);
-        }
-        rest = block.get(length.checked_add(length % 2)?..)?;
-    }
-    None
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {

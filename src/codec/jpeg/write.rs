@@ -1,7 +1,7 @@
 //! The segments before a JPEG's tables: JFIF, EXIF, XMP, ICC and IPTC.
 
-use super::segments::{EXIF, ICC, IPTC_RESOURCE, PHOTOSHOP, XMP};
-use crate::codec::{Density, DensityUnit, Metadata, exif, icc};
+use super::segments::{EXIF, ICC, PHOTOSHOP, XMP};
+use crate::codec::{Density, DensityUnit, Metadata, exif, icc, photoshop};
 use crate::event::Loss;
 use crate::frame::Layout;
 
@@ -32,7 +32,9 @@ pub fn head(metadata: &Metadata, layout: &Layout) -> Head {
     head.block(Loss::Icc, metadata.icc.as_deref(), |head, profile| {
         if icc::fits(profile, layout.model()) { head.icc(profile) } else { None }
     });
-    head.block(Loss::Iptc, metadata.iptc.as_deref(), Head::iptc);
+    head.block(Loss::Iptc, metadata.iptc.as_deref(), |head, records| {
+        head.segment(0xed, &[PHOTOSHOP, &photoshop::with_iptc(records)?])
+    });
     head
 }
 
@@ -84,14 +86,6 @@ impl Head {
             self.segment(0xe2, &[ICC, &[number, count], part])?;
         }
         Some(())
-    }
-
-    fn iptc(&mut self, records: &[u8]) -> Option<()> {
-        let length = u32::try_from(records.len()).ok()?.to_be_bytes();
-        let [n1, n0] = IPTC_RESOURCE.to_be_bytes();
-        let padding = &[0][..records.len() % 2];
-        let resource = [b'8', b'B', b'I', b'M', n1, n0, 0, 0];
-        self.segment(0xed, &[PHOTOSHOP, &resource, &length, records, padding])
     }
 }
 

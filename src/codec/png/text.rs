@@ -3,7 +3,7 @@
 use png::Info;
 use png::text_metadata::{ITXtChunk, TEXtChunk};
 
-use super::super::Metadata;
+use super::super::{Metadata, exif, photoshop};
 use crate::event::Loss;
 
 /// The keyword of XMP (Adobe's XMP specification, part 3).
@@ -59,8 +59,11 @@ pub fn profile(info: &Info<'_>, name: &str) -> Option<Vec<u8>> {
     };
     let block = from_hex(&text)?;
     match name {
-        "exif" => Some(block.strip_prefix(b"Exif\0\0").unwrap_or(&block).to_vec()),
-        "iptc" | "8bim" => iptc(&block).map(<[u8]>::to_vec),
+        "exif" => Some(exif::tiff_of(&block).to_vec()),
+        // Some writers leave the list of resources out.
+        "iptc" | "8bim" if photoshop::is_list(&block) => {
+            photoshop::iptc(&block).map(<[u8]>::to_vec)
+        }
         _ => Some(block),
     }
 }
@@ -72,9 +75,13 @@ pub fn describe(info: &mut Info<'_>, metadata: &Metadata, losses: &mut Vec<Loss>
         Some(Err(_)) => losses.push(Loss::Xmp),
         None => {}
     }
-    if let Some(records) = &metadata.iptc {
-        let hex = to_hex("iptc", &photoshop(records));
-        info.uncompressed_latin1_text.push(TEXtChunk::new(format!("{PROFILE}iptc"), hex));
+    match metadata.iptc.as_deref().map(photoshop::with_iptc) {
+        Some(Some(list)) => {
+            let hex = to_hex("iptc", &list);
+            info.uncompressed_latin1_text.push(TEXtChunk::new(format!("{PROFILE}iptc"), hex));
+        }
+        Some(None) => losses.push(Loss::Iptc),
+        None => {}
     }
     for (keyword, text) in &metadata.text {
         let latin = |text: &str| text.chars().all(|c| matches!(c, '\x01'..='\u{ff}'));
@@ -122,40 +129,6 @@ fn to_hex(name: &str, block: &[u8]) -> String {
     text
 }
 
-/// Photoshop's resource of IPTC records.
-const IPTC_RESOURCE: u16 = 0x0404;
-
-/// IPTC records as a Photoshop resource block, which is what readers of PNG expect.
-fn photoshop(records: &[u8]) -> Vec<u8> {
-    let mut block = b"8BIM".to_vec();
-    block.extend(IPTC_RESOURCE.to_be_bytes());
-    block.extend([0, 0]);
-    block.extend((records.len() as u32).to_be_bytes());
-    block.extend(records);
-    block.resize(block.len().next_multiple_of(2), 0);
-    block
-}
-
-/// The IPTC records in a list of Photoshop resources, or the block itself if it is no such list.
-fn iptc(block: &[u8]) -> Option<&[u8]> {
-    if !block.starts_with(b"8BIM") {
-        return Some(block);
-    }
-    let mut rest = block;
-    while let Some(resource) = rest.strip_prefix(b"8BIM") {
-        let id = u16::from_be_bytes(*resource.first_chunk()?);
-        let name = (usize::from(*resource.get(2)?) + 1).next_multiple_of(2);
-        let data = resource.get(2 + name..)?;
-        let length = u32::from_be_bytes(*data.first_chunk()?) as usize;
-        let content = data.get(4..)?.get(..length)?;
-        if id == IPTC_RESOURCE {
-            return Some(content);
-        }
-        rest = data.get(4 + length.next_multiple_of(2)..)?;
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,9 +136,8 @@ mod tests {
     #[test]
     fn blocks_survive_hexadecimal() {
         let records: Vec<u8> = (0..=100).collect();
-        let text = to_hex("iptc", &photoshop(&records));
-        let block = from_hex(&text).unwrap();
-        assert_eq!(iptc(&block), Some(records.as_slice()));
+        let text = to_hex("iptc", &records);
+        assert_eq!(from_hex(&text), Some(records));
         assert_eq!(from_hex("\niptc\n 9\nabcd\n"), None, "a wrong length");
         assert_eq!(from_hex("\niptc\n 1\nzz\n"), None);
     }
