@@ -182,7 +182,8 @@ fn decoder<'a>(bytes: &'a [u8], segments: &Segments<'_>) -> Result<Decoder<'a>> 
     Ok(decoder)
 }
 
-/// All warnings are errors.
+/// All warnings are errors. There is one less than libjpeg-turbo has: what a scan's blocks leave
+/// over of its data is not noticed.
 fn refuse(warnings: &[DecodeWarning]) -> Result<()> {
     match warnings.first() {
         Some(warning) => Err(Error::input(format!("libjpeg-turbo-rs: {warning}"))),
