@@ -51,7 +51,7 @@ pub enum Loss {
     Text,
     /// Frames of an animation after the first.
     Frames,
-    /// Pages after the first.
+    /// Pages after the first, and what a JPEG has behind its picture: a gain map, a clip.
     Pages,
     /// CMYK or Lab became RGB through the profile.
     ColorModel,

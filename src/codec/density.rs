@@ -1,6 +1,6 @@
-//! Densities in pixels per metre, as PNG and BMP state them.
+//! Densities in pixels per metre, as PNG and BMP state them, and what a quarter turn does to them.
 
-use super::{Density, DensityUnit};
+use super::{Density, DensityUnit, Metadata, exif};
 
 const INCH_IN_METRES: f64 = 0.0254;
 
@@ -25,6 +25,19 @@ impl Density {
         let scaled = [self.x, self.y].map(|v| (v * factor).round());
         let fits = |v: &f64| (1.0..=f64::from(i32::MAX)).contains(v);
         scaled.iter().all(fits).then(|| scaled.map(|v| v as u32))
+    }
+}
+
+impl Metadata {
+    /// Turns what is stated for rows and for columns with the picture, by a quarter: the density,
+    /// and the resolutions in EXIF.
+    pub fn swap_axes(&mut self) {
+        if let Some(Density { x, y, .. }) = &mut self.density {
+            std::mem::swap(x, y);
+        }
+        if let Some(exif) = &mut self.exif {
+            exif::swap_resolutions(exif);
+        }
     }
 }
 

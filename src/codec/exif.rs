@@ -94,19 +94,52 @@ pub fn update(tiff: &[u8], size: Size) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Sets `tiff:Orientation` of an XMP packet to 1, whether it is an attribute or an element.
+/// Lets the horizontal and the vertical resolution change places, if both are stated and differ.
+/// A structure that cannot be read stays as it is.
+pub fn swap_resolutions(tiff: &mut [u8]) {
+    let places = |t: Tiff<'_>| {
+        let ifd = t.ifd(t.first)?;
+        let (x, y) = (t.rational(&ifd, X_RESOLUTION)?, t.rational(&ifd, Y_RESOLUTION)?);
+        let entries = [t.find(&ifd, X_RESOLUTION)?, t.find(&ifd, Y_RESOLUTION)?];
+        (x != y).then_some(entries)
+    };
+    // The numbers lie elsewhere; the entries say where.
+    if let Some([x, y]) = Tiff::new(tiff).and_then(places) {
+        (8..12).for_each(|byte| tiff.swap(x + byte, y + byte));
+    }
+}
+
+/// Properties of XMP that say of the file what is no longer so, and what is: it stands upright,
+/// and there is no clip behind it.
+const STALE_XMP: [(&[u8], u8); 3] =
+    [(b"tiff:Orientation", b'1'), (b"GCamera:MotionPhoto", b'0'), (b"GCamera:MicroVideo", b'0')];
+
+/// Sets the properties of an XMP packet that went stale, whether they are attributes or elements.
+/// All are one digit; the packet keeps its length.
 pub fn update_xmp(packet: &mut [u8]) {
-    const NAME: &[u8] = b"tiff:Orientation";
-    let mut at = 0;
-    while let Some(found) = packet[at..].windows(NAME.len()).position(|w| w == NAME) {
-        at += found + NAME.len();
-        if let [b'=', b'"' | b'\'', digit, b'"' | b'\'', ..] | [b'>', digit, b'<', ..] =
-            &mut packet[at..]
-            && digit.is_ascii_digit()
-        {
-            *digit = b'1';
+    for (name, now) in STALE_XMP {
+        let mut at = 0;
+        while let Some(found) = find(&packet[at..], name) {
+            at += found + name.len();
+            if let [b'=', b'"' | b'\'', digit, b'"' | b'\'', ..] | [b'>', digit, b'<', ..] =
+                &mut packet[at..]
+                && digit.is_ascii_digit()
+            {
+                *digit = now;
+            }
         }
     }
+}
+
+/// True if an XMP packet announces more than the picture in its file: a gain map, a depth map or
+/// a clip, by Google's container format or by what came before it.
+pub fn xmp_announces_more(packet: &[u8]) -> bool {
+    let properties = [&b"Container:Directory"[..], b"GCamera:MicroVideoOffset"];
+    properties.iter().any(|name| find(packet, name).is_some())
+}
+
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
 /// A TIFF structure with its byte order. Every access is checked.
@@ -384,6 +417,10 @@ mod tests {
             ("tiff:Orientation=\"6\" x", "tiff:Orientation=\"1\" x"),
             ("<tiff:Orientation>8</tiff:Orientation>", "<tiff:Orientation>1</tiff:Orientation>"),
             ("tiff:Orientation=\"60\"", "tiff:Orientation=\"60\""),
+            (
+                "GCamera:MotionPhoto=\"1\" GCamera:MotionPhotoVersion=\"1\"",
+                "GCamera:MotionPhoto=\"0\" GCamera:MotionPhotoVersion=\"1\"",
+            ),
             ("tiff:Orientation", "tiff:Orientation"),
         ] {
             let mut packet = before.as_bytes().to_vec();

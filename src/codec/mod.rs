@@ -34,7 +34,7 @@ pub use transfer::curve_between;
 use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
-use crate::frame::{BufferPool, Frame, Layout, Subsampling};
+use crate::frame::{BufferPool, Frame, Layout, Size, Subsampling};
 use table::{CODECS, Codec};
 
 /// The still formats that are read and written.
@@ -291,6 +291,21 @@ pub fn fit_losses(from: Layout, to: Layout) -> Vec<Loss> {
         .collect()
 }
 
+/// Checks that a format can hold a picture of this size; `encode` does it too.
+///
+/// # Errors
+/// A side over the format's most. The message names both, and what helps.
+pub fn check_size(format: Format, size: Size) -> Result<()> {
+    let Codec { name, max_side: most, .. } = format.codec();
+    if size.width.max(size.height) <= *most {
+        return Ok(());
+    }
+    Err(Error::input(format!(
+        "{name} holds at most {most} pixels a side, not {size}; \
+         resize={most}:{most}:fit=inside or another --format helps"
+    )))
+}
+
 /// Checks what can be checked before any input is known.
 ///
 /// # Errors
@@ -339,11 +354,7 @@ pub fn encode(
 ) -> Result<Encoded> {
     let codec = options.format.unwrap_or(source.format).codec();
     let layout = *frame.layout();
-    let side = layout.size().width.max(layout.size().height);
-    if side > codec.max_side {
-        let (name, most) = (codec.name, codec.max_side);
-        return Err(Error::input(format!("{name} holds at most {most} pixels a side, not {side}")));
-    }
+    check_size(codec.format, layout.size())?;
     let (metadata, mut losses) = upright(metadata, &layout, codec, options);
     let mut encoded = (codec.encode)(&frame, &metadata, source, options, pool)?;
     frame.recycle(pool);

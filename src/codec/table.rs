@@ -51,7 +51,7 @@ pub static CODECS: [Codec; 10] = [
         matches: |b| b.starts_with(&[0xff, 0xd8, 0xff]),
         models: &[Model::Gray, Model::Rgb],
         depths: BYTES,
-        max_side: 65_500,
+        max_side: jpeg::MAX_SIDE,
         keeps: &[Loss::Exif, Loss::Xmp, Loss::Iptc, Loss::Icc, Loss::Density],
         compressions: &[],
         decode_scratch: |bytes, _| jpeg::decoder_bytes(bytes).unwrap_or_default(),

@@ -305,6 +305,43 @@ fn metadata_is_kept_where_the_format_can_and_counted_elsewhere() {
 }
 
 #[test]
+fn orientation_is_read_wherever_a_format_keeps_it() {
+    let layout = Layout::new(Size::new(3, 2), Model::Rgb, Depth::U8).unwrap();
+    let frame = noise(layout, 3);
+    for format in [Format::Png, Format::WebP] {
+        // Without `encode` around it, which would write 1.
+        let codec = format.codec();
+        let (source, options) = (source(format, layout), options(lossless(codec)[0]));
+        let file = (codec.encode)(&frame, &full(), &source, &options, &BufferPool::new(1));
+        let header = probe(&file.unwrap().bytes, &Limits::default()).unwrap();
+        assert_eq!(header.orientation, Dihedral::from_exif(6), "{format:?}");
+    }
+    // Two grey pixels behind the directory: size, depth, compression, colour, strip, orientation.
+    let entries = [
+        (256, 2),
+        (257, 1),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (273, 8 + 2 + 12 * 9 + 4),
+        (274, 6),
+        (278, 1),
+        (279, 2),
+    ];
+    let mut tiff = b"MM\0*\0\0\0\x08\0\x09".to_vec();
+    for (tag, value) in entries {
+        tiff.extend(u16::to_be_bytes(tag));
+        tiff.extend([0, 3, 0, 0, 0, 1]);
+        tiff.extend(u16::to_be_bytes(value));
+        tiff.extend([0, 0]);
+    }
+    tiff.extend([0, 0, 0, 0, 7, 9]);
+    let (header, still) = read(&tiff).unwrap();
+    assert_eq!(header.orientation, Dihedral::from_exif(6));
+    assert_eq!(still.frame.row::<u8>(0, 0).unwrap(), [7, 9]);
+}
+
+#[test]
 fn what_is_stripped_is_no_loss() {
     let layout = Layout::new(Size::new(2, 2), Model::Rgb, Depth::U8).unwrap();
     let strip = EncodeOptions { strip_metadata: true, ..EncodeOptions::default() };

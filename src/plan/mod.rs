@@ -168,6 +168,13 @@ impl Plan {
         self.profile
     }
 
+    /// True if the rows of the output run along the columns of the stored picture: an odd number
+    /// of its turns transpose.
+    pub fn swaps_axes(&self) -> bool {
+        let transposes = |pass: &&Pass| matches!(pass, Pass::Geometry { geometry: Geometry::Turn(turn), .. } if turn.transpose);
+        self.passes.iter().filter(transposes).count() % 2 == 1
+    }
+
     /// The most bytes that are held at once while a frame is computed: input, intermediates,
     /// output, and the rows around the one being made. Those rows are counted for one band; each
     /// further thread that works on the same frame keeps as many.

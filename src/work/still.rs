@@ -79,6 +79,7 @@ impl StillWork {
         };
         let fit = |layout: Layout| codec::fit(format, layout, &self.options.encode);
         let plan = Plan::new(&self.chain, &input, &fit, Media::Still, self.options.shrink)?;
+        codec::check_size(format, plan.output().size())?;
         let (largest, most) = (plan.largest(), self.options.limits.max_pixels);
         if largest.pixels() > most {
             let pixels = largest.pixels();
@@ -102,10 +103,13 @@ impl StillWork {
         self.in_time(started)?;
         let frame = plan.apply(still.frame, bands, &self.pool)?;
         self.in_time(started)?;
-        let metadata = match plan.profile() {
+        let mut metadata = match plan.profile() {
             ProfileChange::Keep => still.metadata,
             ProfileChange::Srgb => as_srgb(still.metadata),
         };
+        if plan.swaps_axes() {
+            metadata.swap_axes();
+        }
         let size = plan.output().size();
         (notes.width, notes.height) = (size.width, size.height);
         notes.format = Some(self.format(&header).extension().to_owned());
@@ -183,6 +187,7 @@ fn losses(header: &Header, plan: &Plan, written: Vec<Loss>) -> Vec<Loss> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{Density, DensityUnit};
     use crate::frame::{Depth, Frame, Model, Size};
     use crate::link::Item;
 
@@ -271,6 +276,104 @@ mod tests {
             let error = work.plan(&png(Model::Rgb, Depth::U8)).err().expect(chain);
             assert!(error.to_string().contains("--max-pixels"), "{chain}: {error}");
         }
+    }
+
+    #[test]
+    fn what_the_output_cannot_hold_is_refused_before_it_is_made() {
+        for (format, chain, most) in [
+            (Format::WebP, "resize=16384:10", 16_383),
+            (Format::WebP, "rotate=90,resize=10:16384", 16_383),
+            (Format::Jpeg, "resize=1:65501", 65_500),
+        ] {
+            let encode = EncodeOptions { format: Some(format), ..EncodeOptions::default() };
+            let work = StillWork::new(Chain::parse(chain).unwrap(), options(encode), 1);
+            let error = work.plan(&png(Model::Rgb, Depth::U8)).err().expect(chain).to_string();
+            for part in [format.name(), &most.to_string(), &(most + 1).to_string(), "--format"] {
+                assert!(error.contains(part), "{chain}: {error}");
+            }
+            let fits = chain.replace(&(most + 1).to_string(), &most.to_string());
+            let encode = EncodeOptions { format: Some(format), ..EncodeOptions::default() };
+            let work = StillWork::new(Chain::parse(&fits).unwrap(), options(encode), 1);
+            assert!(work.plan(&png(Model::Rgb, Depth::U8)).is_ok(), "{fits}");
+        }
+    }
+
+    /// A picture whose pixels are twice as dense along its rows, in JPEG also by its EXIF.
+    fn dense(format: Format) -> Vec<u8> {
+        let options = EncodeOptions { format: Some(format), ..EncodeOptions::default() };
+        let picture = png(Model::Rgb, Depth::U8);
+        let limits = Limits::default();
+        let pool = BufferPool::new(1);
+        let header = codec::probe(&picture, &limits).unwrap();
+        let still = codec::decode(&picture, &header, DecodeHint::FULL, &pool).unwrap();
+        let chain = Plan::new(
+            &Chain::default(),
+            &Input {
+                layout: header.layout,
+                orientation: header.orientation,
+                icc: None,
+                finish: None,
+                decoder: Decoder::Whole,
+            },
+            &|layout| codec::fit(format, layout, &options),
+            Media::Still,
+            Shrink::Off,
+        );
+        let frame = chain.unwrap().apply(still.frame, Bands::One, &pool).unwrap();
+        // Three entries from 10 on: orientation 1, then both resolutions, 300 and 150.
+        let mut exif = b"II*\0\x08\0\0\0\x03\0".to_vec();
+        exif.extend(b"\x12\x01\x03\0\x01\0\0\0\x01\0\0\0");
+        exif.extend(b"\x1a\x01\x05\0\x01\0\0\0\x32\0\0\0\x1b\x01\x05\0\x01\0\0\0\x3a\0\0\0");
+        exif.extend(b"\0\0\0\0\x2c\x01\0\0\x01\0\0\0\x96\0\0\0\x01\0\0\0");
+        let density = Some(Density { x: 300.0, y: 150.0, unit: DensityUnit::Inch });
+        let metadata = Metadata { density, exif: Some(exif), ..Metadata::default() };
+        codec::encode(frame, &metadata, &header, &options, &pool).unwrap().bytes
+    }
+
+    #[test]
+    fn density_is_turned_with_the_picture() {
+        let upright = [300.0, 150.0];
+        for (chain, format, want) in [
+            ("", Format::Tiff, upright),
+            ("rotate=180,hflip", Format::Jpeg, upright),
+            ("rotate=90,transpose", Format::Png, upright),
+            ("transpose", Format::Jpeg, [150.0, 300.0]),
+            ("resize=9:9,rotate=90", Format::Jpeg, [150.0, 300.0]),
+            ("transpose", Format::Png, [150.0, 300.0]),
+            ("transpose", Format::Tiff, [150.0, 300.0]),
+            ("transpose", Format::Bmp, [150.0, 300.0]),
+        ] {
+            let work =
+                StillWork::new(Chain::parse(chain).unwrap(), options(EncodeOptions::default()), 1);
+            let density = density(&coded(run(&work, dense(format))));
+            assert_eq!(density, want, "{chain} on {}", format.name());
+        }
+    }
+
+    #[test]
+    fn an_orientation_turns_the_density_in_exif_too() {
+        let mut picture = dense(Format::Jpeg);
+        let entry = b"\x12\x01\x03\0\x01\0\0\0\x01";
+        let at = picture.windows(entry.len()).position(|bytes| bytes == entry).unwrap();
+        picture[at + entry.len() - 1] = 6;
+        let work = StillWork::new(Chain::default(), options(EncodeOptions::default()), 1);
+        let turned = coded(run(&work, picture));
+        assert_eq!(density(&turned), [150.0, 300.0]);
+        let still = decoded(&turned);
+        let exif = codec::exif::density(still.metadata.exif.as_deref().unwrap()).unwrap();
+        assert_eq!([exif.x, exif.y], [150.0, 300.0]);
+    }
+
+    fn decoded(picture: &[u8]) -> codec::Still {
+        let header = codec::probe(picture, &Limits::default()).unwrap();
+        codec::decode(picture, &header, DecodeHint::FULL, &BufferPool::new(1)).unwrap()
+    }
+
+    /// Pixels per inch along rows and along columns, to the nearest whole one.
+    fn density(picture: &[u8]) -> [f64; 2] {
+        let density = decoded(picture).metadata.density.unwrap();
+        assert_eq!(density.unit, DensityUnit::Inch);
+        [density.x.round(), density.y.round()]
     }
 
     #[test]

@@ -31,7 +31,9 @@ use crate::frame::{
     BufferPool, Depth, Frame, Layout, Matrix, Model, Plane, Range, Samples, Siting, Size,
     Subsampling, Ycbcr,
 };
-use segments::{Colour, MAX_SIDE, PLANAR, Process, Profile, Segments};
+use segments::{Colour, PLANAR, Process, Profile, Segments};
+
+pub use segments::MAX_SIDE;
 
 /// The quality without `--quality`.
 pub const DEFAULT_QUALITY: u8 = 90;
@@ -112,7 +114,7 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
     if segments.extended_xmp {
         losses.push(Loss::Xmp);
     }
-    if segments.pictures > 1 {
+    if segments.pictures > 1 || segments.xmp.is_some_and(exif::xmp_announces_more) {
         losses.push(Loss::Pages);
     }
     Ok(Header {
@@ -203,7 +205,7 @@ pub fn fit(layout: &Layout, options: &EncodeOptions) -> Result<Layout> {
 /// frame stands upright and has its own size.
 ///
 /// # Errors
-/// A frame over 65,500 pixels wide or high.
+/// Internal, for another layout.
 pub fn encode(
     frame: &Frame,
     metadata: &Metadata,
@@ -211,10 +213,6 @@ pub fn encode(
     pool: &BufferPool,
 ) -> Result<Encoded> {
     let layout = frame.layout();
-    let size = layout.size();
-    if size.width > MAX_SIDE || size.height > MAX_SIDE {
-        return Err(Error::input(format!("{size} is over JPEG's {MAX_SIDE} pixels a side")));
-    }
     let held = match layout.model() {
         Model::Gray => true,
         Model::Ycbcr(y) => {

@@ -366,6 +366,58 @@ fn a_profile_with_a_missing_chunk_is_a_loss() {
     assert!(matches!(segments.icc, Profile::Whole(p) if p.len() == 198));
 }
 
+/// EXIF as a camera writes it, high bytes first: turned by orientation 6, with a MakerNote of 40
+/// bytes at 64.
+fn camera_exif() -> Vec<u8> {
+    let mut tiff = b"MM\0*\0\0\0\x08\0\x02".to_vec();
+    tiff.extend(b"\x01\x12\0\x03\0\0\0\x01\0\x06\0\0");
+    tiff.extend(b"\x87\x69\0\x04\0\0\0\x01\0\0\0\x26\0\0\0\0");
+    tiff.extend(b"\0\x01\x92\x7c\0\x07\0\0\0\x28\0\0\0\x40\0\0\0\0");
+    tiff.resize(64, 0);
+    tiff.extend(100..140);
+    tiff
+}
+
+#[test]
+fn a_phones_picture_keeps_what_a_jpeg_can_hold_and_says_what_it_loses() {
+    let exif = [b"Exif\0\0", &camera_exif()[..]].concat();
+    // A gain map by Google's container, and a clip by its motion photo.
+    let xmp = [
+        &b"http://ns.adobe.com/xap/1.0/\0"[..],
+        b"<x GCamera:MotionPhoto=\"1\"><Container:Directory/></x>",
+    ]
+    .concat();
+    let mut profile = [0; 150];
+    profile[16..20].copy_from_slice(b"RGB ");
+    profile[36..40].copy_from_slice(b"acsp");
+    let chunk = |number: u8| {
+        let part = &profile[50 * usize::from(number - 1)..][..50];
+        [b"ICC_PROFILE\0", &[number, 3][..], part].concat()
+    };
+    let icc = [3, 1, 2].map(chunk);
+    let mut segments = vec![(0xe1, &exif[..]), (0xe1, &xmp)];
+    segments.extend(icc.iter().map(|chunk| (0xe2, &chunk[..])));
+    let parts = [1, 2, 3].map(|id| part(id, (1, 1), 90));
+    let picture = flat(Size::new(16, 8), &parts, &segments);
+    // Behind its end: another picture, and a clip.
+    let file = [&picture[..], &picture, b"\0\0\0\x18ftypmp42"].concat();
+
+    let head = header(&file, &LIMITS).unwrap();
+    assert_eq!((head.orientation, &head.losses[..]), (Dihedral::from_exif(6), &[Loss::Pages][..]));
+    assert_eq!(head.icc.as_deref(), Some(&profile[..]));
+    let still = decode(&file, &head, DecodeHint::FULL, &pool()).unwrap();
+    assert_eq!(still.frame, decoded(&picture, DecodeHint::FULL).unwrap());
+    let coded = encode(&still.frame, &still.metadata, &EncodeOptions::default(), &pool()).unwrap();
+    assert_eq!(coded.losses, []);
+    let again = header(&coded.bytes, &LIMITS).unwrap();
+    let after = decode(&coded.bytes, &again, DecodeHint::FULL, &pool()).unwrap().metadata;
+    assert_eq!(after.icc.as_deref(), Some(&profile[..]));
+    let after_exif = after.exif.unwrap();
+    assert_eq!(exif::orientation(&after_exif), 1);
+    assert_eq!(after_exif[20..], camera_exif()[20..], "all but the orientation");
+    assert!(after.xmp.unwrap().starts_with(b"<x GCamera:MotionPhoto=\"0\">"));
+}
+
 #[test]
 fn fit_names_what_encode_takes() {
     let rgb = Layout::new(Size::new(8, 8), Model::Rgba, Depth::U16).unwrap();
