@@ -6,7 +6,7 @@ use std::thread;
 use divan::Bencher;
 use divan::counter::BytesCount;
 use lumaloom::link::pipe::{self, Checksum, Header, MAX_PAYLOAD};
-use lumaloom::link::{self, Cancel, Item, Packet, Rx, Tx};
+use lumaloom::link::{self, Cancel, Ended, Item, Packet, Rx, Tx};
 
 /// A small file, a photograph, and a decoded frame of 24 megapixels.
 const SIZES: &[usize] = &[20_000, 6_000_000, 36_000_000];
@@ -27,10 +27,10 @@ fn through(bencher: Bencher<'_, '_>, size: usize, pair: impl Fn() -> (Tx, Rx) + 
                     for packet in packets {
                         tx.send(packet).expect("the receiver lives");
                     }
-                    tx.finish().expect("the receiver lives");
+                    tx.finish(Ended::All).expect("the receiver lives");
                 });
                 let mut got = 0;
-                while rx.recv().expect("a clean link").is_some() {
+                while rx.recv().expect("a clean link").packet().is_some() {
                     got += 1;
                 }
                 assert_eq!(got, PACKETS);

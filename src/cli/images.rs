@@ -19,7 +19,7 @@ use lumaloom::sink::{self, Clobber, FileSink, FolderSink, Writing};
 use lumaloom::source::Inputs;
 use lumaloom::source::folder::FolderSource;
 use lumaloom::source::manifest::Manifest;
-use lumaloom::stage::{Cancel, Epoch, Sink};
+use lumaloom::stage::{Cancel, Ended, Epoch, Sink};
 
 use super::args::{ImagesArgs, ModeArg, SayArgs};
 use super::job::{Earlier, Job, Out, word};
@@ -173,7 +173,7 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
     let ended = match job.mode {
         _ if todo.is_empty() => {
             begun.sweep(&job.out);
-            Ok(())
+            Ok(Ended::All)
         }
         ModeArg::Processes => in_processes(job, begun, todo, epoch, &watch, &cancel),
         ModeArg::Threads | ModeArg::Inline => {
@@ -181,14 +181,15 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
         }
     };
     let outcome = match &ended {
-        Ok(()) => Outcome::Complete,
+        Ok(Ended::All) => Outcome::Complete,
+        Ok(Ended::Stopped) => Outcome::Stopped,
         Err(error) if error.kind() == Kind::Interrupted => Outcome::Interrupted,
         Err(_) => Outcome::Failed,
     };
     let report = watch.finish(args, outcome)?;
     match ended {
-        Ok(()) if report.failed.is_empty() => Ok(0),
-        Ok(()) => Ok(code(Kind::Input)),
+        Ok(Ended::All) if report.failed.is_empty() => Ok(0),
+        Ok(Ended::All | Ended::Stopped) => Ok(code(Kind::Input)),
         // The summary has said so.
         Err(error) if error.kind() == Kind::Interrupted => Ok(code(Kind::Interrupted)),
         Err(error) => Err(error),
@@ -204,7 +205,7 @@ fn in_process(
     epoch: Epoch,
     watch: &Watch,
     cancel: &Cancel,
-) -> Result<()> {
+) -> Result<Ended> {
     let writing = job.writing_of_run();
     let sink: Box<dyn Sink> = match &job.out {
         Out::File(path) => Box::new(FileSink::new(path.clone(), writing)?),
@@ -236,7 +237,7 @@ fn in_processes(
     epoch: Epoch,
     watch: &Watch,
     cancel: &Cancel,
-) -> Result<()> {
+) -> Result<Ended> {
     let manifest = match &job.out {
         Out::File(_) => None,
         Out::Folder(out) => {

@@ -88,7 +88,7 @@ impl<'a> Runs<'a> {
         std::thread::scope(|scope| {
             let _monitor = Monitor::start(scope, &settings.gauges, tally)
                 .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-            run(&source, &work, sink, &settings, tally, self.cancel)
+            run(&source, &work, sink, &settings, tally, self.cancel).map(drop)
         })
     }
 
@@ -102,7 +102,8 @@ impl<'a> Runs<'a> {
             Epoch::start(),
         )?;
         let care = Care { on_error: OnError::Stop, ..Care::default() };
-        exec::processes::run(&commands, &care, tally, self.cancel)
+        // A failure, which is what would stop it, is looked for by the caller.
+        exec::processes::run(&commands, &care, tally, self.cancel).map(drop)
     }
 }
 

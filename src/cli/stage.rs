@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lumaloom::error::{Error, Kind, Result, Stop};
 use lumaloom::event::{Event, Observer, StageName};
@@ -79,6 +80,7 @@ fn work(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
     let recipe = Recipe::new(&args.pixels)?;
     let threads = Pool::new(&args.pool, args.memory.mem, ModeArg::Threads)?;
     let settings = assemble::settings(&recipe, &threads, 1, OnError::Continue, epoch(&args.events));
+    let settings = stage_settings(&args.events, settings);
     let ear = Ear::new(StageName::Work, &args.events, arguments, Default::default())?;
     let work = assemble::work(&recipe, settings.threads);
     let cancel = Cancel::default();
@@ -94,7 +96,7 @@ fn work(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
             budget: &frames,
             started: &|| Ok(()),
         };
-        run_work(&work, rx, tx, &computing, context).map(|()| Ended::All)
+        run_work(&work, rx, tx, &computing, context)
     });
     ear.finish(ended)
 }
@@ -113,8 +115,7 @@ fn write(args: &StageWriteArgs, arguments: &[OsString]) -> Result<u8> {
             None => run_sink(Box::new(NullSink), rx, context),
             Some(Out::File(path)) => run_sink(Box::new(FileSink::new(path, writing)?), rx, context),
             Some(Out::Folder(path)) => write_folder(args, &path, plan, writing, rx, context),
-        }?;
-        Ok(Ended::All)
+        }
     });
     ear.finish(ended)
 }
@@ -127,7 +128,7 @@ fn write_folder(
     writing: Writing,
     rx: Rx,
     context: &Context<'_>,
-) -> Result<(), Stop> {
+) -> Result<Ended, Stop> {
     let owner = owner::lock(out)?;
     if let Some(text) = owner.warning() {
         context.observer.on(&Event::Warning { text });
@@ -180,19 +181,21 @@ fn epoch(events: &EventArgs) -> Epoch {
     events.epoch.map_or_else(Epoch::start, Epoch::from_nanos)
 }
 
+/// How long a stop may take is a parent's affair, where there is one: it knows whose wish it was.
 fn stage_settings(events: &EventArgs, base: Settings) -> Settings {
-    Settings { epoch: epoch(events), last_resort: assemble::last_resort(), ..base }
+    let drain = if events.events_fd.is_some() { Duration::MAX } else { base.drain };
+    Settings { epoch: epoch(events), last_resort: assemble::last_resort(), drain, ..base }
 }
 
-/// The reader drains at the first signal, and its end runs through the pipes; the others take
-/// what comes until then. So one Ctrl-C, which reaches all stages of a shell's pipeline, keeps
-/// what is in work; a second one stops all of them.
+/// At the first signal reader and worker begin nothing more, and the writer takes what comes
+/// until the stream ends and says that it was stopped. So one Ctrl-C, which reaches all stages
+/// of a shell's pipeline, keeps what is in work; a second one stops all of them.
 fn at_signals(name: StageName, cancel: &Cancel) -> Result<SignalWatch> {
     let cancel = cancel.clone();
     let act = move |turn| match (name, turn) {
-        (StageName::Read, _) => cancel.request(),
-        (StageName::Work | StageName::Write, Turn::First) => {}
-        (StageName::Work | StageName::Write, Turn::Again) => {
+        (StageName::Read | StageName::Work, _) => cancel.request(),
+        (StageName::Write, Turn::First) => {}
+        (StageName::Write, Turn::Again) => {
             cancel.raise(lumaloom::link::Level::Now, lumaloom::link::Reason::User);
         }
     };

@@ -46,6 +46,11 @@ fn headline(report: &Report) -> String {
     if !report.failed.is_empty() {
         parts.push(format!("{} failed", report.failed.len()));
     }
+    if report.left > 0 {
+        // Only a run that came to a stop by itself has nothing half done.
+        let what = if report.outcome == Outcome::Stopped { "not begun" } else { "not done" };
+        parts.push(format!("{} {what}", report.left));
+    }
     if report.finished_before > 0 {
         parts.push(format!("{} finished before", report.finished_before));
     }
@@ -60,6 +65,7 @@ fn headline(report: &Report) -> String {
     let end = match report.outcome {
         Outcome::Running => ", still running",
         Outcome::Complete => "",
+        Outcome::Stopped => ", stopped at the first failure",
         Outcome::Interrupted => ", interrupted",
         Outcome::Failed => ", the run failed",
     };
@@ -241,6 +247,16 @@ mod tests {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         assert!(text.lines().count() <= 24, "one screen");
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let stopped = Report { left: 28, outcome: Outcome::Stopped, ..report() };
+        let line = headline(&stopped);
+        assert!(line.starts_with("10 done, 2 failed, 28 not begun, "), "{line}");
+        assert!(line.ends_with(", stopped at the first failure"), "{line}");
+        let line = headline(&Report { outcome: Outcome::Interrupted, ..stopped });
+        assert!(line.contains("28 not done") && line.ends_with(", interrupted"), "{line}");
     }
 
     #[test]

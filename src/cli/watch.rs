@@ -77,11 +77,12 @@ impl Watch {
         let stop = cancel.clone();
         let shown = Arc::clone(&progress);
         let on_signal = move |turn| {
+            // First the deed: whoever reads the line may rely on it.
+            stop.request();
             match turn {
                 Turn::First => shown.say(&stopping(shown.done())),
                 Turn::Again => shown.say("stopping now"),
             }
-            stop.request();
         };
         let signals = SignalWatch::start(on_signal).map_err(failed)?;
         let flush = flush(&kept, &tally, &progress);

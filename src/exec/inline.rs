@@ -6,8 +6,8 @@ use crate::error::{Kind, Result, Stop};
 use crate::event::{Event, Observer, StageName};
 use crate::link::{Budget, Cancel, Packet};
 use crate::stage::{
-    Bands, Context, Doing, Ended, Meter, Sink, Source, Ticket, WhenStopped, Work, admit, compute,
-    deliver, read_one, refused,
+    Bands, Context, Doing, Ended, Meter, Sink, Source, Ticket, Work, admit, compute, deliver, end,
+    read_one, refused,
 };
 
 /// Runs the job to its end, item after item, on this thread (`-j 1`).
@@ -21,24 +21,14 @@ pub fn run(
     settings: &Settings,
     observer: &dyn Observer,
     cancel: &Cancel,
-) -> Result<()> {
+) -> Result<Ended> {
     let listening = Listening { observer, cancel, on_error: settings.on_error };
     let ended = watched(settings, &listening, cancel, |context| {
         let (ahead, frames) = budgets(settings, cancel);
         let meters = Meters::start(context);
         let each = Loop { source, work, ahead, frames, context, meters: &meters };
         let ended = each.run(&mut *sink);
-        let ended = match ended {
-            Ok(Ended::Stopped) if source.when_stopped() == WhenStopped::Discard => {
-                sink.abort();
-                Ok(Ended::Stopped)
-            }
-            Ok(ended) => sink.finish().map(|()| ended).map_err(Stop::from),
-            Err(stop) => {
-                sink.abort();
-                Err(stop)
-            }
-        };
+        let ended = end(sink, ended);
         meters.end(context);
         ended
     });
@@ -66,6 +56,9 @@ impl Loop<'_> {
                 meters.time(StageName::Read, || self.source.next().map(|ticket| self.read(ticket)))
             });
             let Some(packet) = packet else { return Ok(Ended::All) };
+            if context.cancel.is_requested() {
+                return Ok(Ended::Stopped);
+            }
             let packet = meters.time(StageName::Work, || self.compute(packet?))?;
             context.progress.set(StageName::Write, Doing::Writing);
             meters.time(StageName::Write, || deliver(sink, packet, context))?;

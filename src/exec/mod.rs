@@ -41,7 +41,7 @@ pub struct Settings {
     pub on_error: OnError,
     /// The run is stuck if nothing moves for so long while it does not wait for input.
     pub stall: Duration,
-    /// How long a drain may take before it becomes a stop.
+    /// How long the user's stop may take before it becomes one at once.
     pub drain: Duration,
     /// Dials for a monitor.
     pub gauges: Gauges,
@@ -76,7 +76,7 @@ impl Default for Settings {
 pub enum OnError {
     /// Nothing.
     Continue,
-    /// The run drains.
+    /// What was begun is finished, and no more is.
     Stop,
 }
 
@@ -141,7 +141,7 @@ pub fn budgets(settings: &Settings, cancel: &Cancel) -> (Budget, Budget) {
     (budget(ahead), budget(settings.mem - ahead))
 }
 
-/// Hands events on, and drains the run at the first failure where that is wished.
+/// Hands events on, and stops the run at the first failure where that is wished.
 struct Listening<'a> {
     observer: &'a dyn Observer,
     cancel: &'a Cancel,
@@ -157,18 +157,21 @@ impl Observer for Listening<'_> {
     }
 }
 
-/// What a run's end is to its caller.
-fn outcome(ended: Result<Ended, Stop>, cancel: &Cancel) -> Result<()> {
+/// What a run's end is to its caller: `Stopped` only if a failure was to stop it.
+fn outcome(ended: Result<Ended, Stop>, cancel: &Cancel) -> Result<Ended> {
     match ended {
-        Ok(Ended::Stopped) if cancel.reason() == Reason::User => {
-            Err(Error::new(Kind::Interrupted, "stopped before the end; what was finished is kept"))
-        }
-        Ok(Ended::All | Ended::Stopped) => Ok(()),
+        Ok(Ended::Stopped) if cancel.reason() == Reason::User => Err(interrupted()),
+        Ok(ended) => Ok(ended),
         Err(Stop::Cause(error)) => Err(error),
         // Told to stop now, each may have seen its neighbour go before it looked itself.
         Err(Stop::Echo) if cancel.is_now() => Err(cancel.error()),
         Err(Stop::Echo) => Err(gone()),
     }
+}
+
+/// What the user's stop is to the caller.
+fn interrupted() -> Error {
+    Error::new(Kind::Interrupted, "stopped before the end; what was finished is kept")
 }
 
 /// What is said when every stage only saw another one go.

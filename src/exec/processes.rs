@@ -2,9 +2,10 @@
 //! pass through it.
 //!
 //! The children form a process group of their own, so that a terminal's Ctrl-C reaches the
-//! parent alone, which passes the wish on: a drain as SIGINT to the reader, whose end then
-//! runs through the pipes. A stop kills reader and worker; the writer sees the broken stream,
-//! removes what is not finished and ends, or is killed too if it takes too long.
+//! parent alone, which passes the wish on. The first is a SIGINT to reader and worker: they
+//! begin nothing more, and the end of their streams says so to the writer, which is not told
+//! (`stage` has the whole of it). The second kills reader and worker; the writer sees the broken
+//! stream, removes what is not finished and ends, or is killed too if it takes too long.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -18,10 +19,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
-use super::{Listening, OnError, gone, system};
+use super::{Listening, OnError, gone, interrupted, system};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, StageName};
-use crate::link::{Cancel, Level, Reason};
+use crate::link::{Cancel, Ended, Level, Reason};
 
 /// The command lines of the three stages, the program first.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub struct StageCommands {
 pub struct Care {
     /// Whether a failed item ends the run.
     pub on_error: OnError,
-    /// How long a drain may take before it becomes a stop.
+    /// How long the user's stop may take before it becomes one at once.
     pub drain: Duration,
     /// How long the children may go on once one of them failed or a stop was asked for.
     pub grace: Duration,
@@ -66,6 +67,8 @@ const INTERRUPTED: i32 = 130;
 /// Runs the stages to their end; all are gone and all threads joined when it returns. To be
 /// called from the main thread: the system ends the children when the calling thread dies.
 ///
+/// `Stopped` if a failed item was to stop the run and others were not begun.
+///
 /// # Errors
 /// The first cause that a stage had, a crash included (stage, process and signal are named);
 /// `Interrupted` if `cancel` stopped the run before its end; `Temporary` if there are only
@@ -75,7 +78,7 @@ pub fn run(
     care: &Care,
     observer: &dyn Observer,
     cancel: &Cancel,
-) -> Result<()> {
+) -> Result<Ended> {
     let listening = Listening { observer, cancel, on_error: care.on_error };
     let (mut family, events) = Family::spawn(commands)?;
     let (news, heard) = unbounded();
@@ -106,6 +109,8 @@ struct Stage {
     command: String,
     child: Child,
     ended: Option<ExitStatus>,
+    /// It was told to begin nothing more.
+    told: bool,
     /// We ended it ourselves, so its signal is no news.
     killed: bool,
 }
@@ -162,7 +167,7 @@ impl Family {
             Error::system(format!("failed to start the {} stage: {e}", name.as_str()))
         })?;
         let command = quoted(words);
-        self.stages.push(Stage { name, command, child, ended: None, killed: false });
+        self.stages.push(Stage { name, command, child, ended: None, told: false, killed: false });
         Ok(())
     }
 
@@ -187,7 +192,8 @@ impl Family {
             }
             let level = cancel.level();
             if level >= Level::Drain && told == Level::None {
-                self.signal(StageName::Read, Signal::INT);
+                self.tell(StageName::Read);
+                self.tell(StageName::Work);
                 told = Level::Drain;
             }
             if level == Level::Now && told != Level::Now {
@@ -223,7 +229,11 @@ impl Family {
             let Ok(Some(status)) = stage.child.try_wait() else { continue };
             stage.ended = Some(status);
             self.interrupted |= status.code() == Some(INTERRUPTED);
-            if let Some(signal) = status.signal()
+            let signal = status.signal();
+            if stage.told && signal == Some(Signal::INT.as_raw()) {
+                // It had not come to listen for signals yet, and begun nothing.
+                self.interrupted = true;
+            } else if let Some(signal) = signal
                 && !stage.killed
             {
                 let (name, id) = (stage.name.as_str(), stage.child.id());
@@ -239,6 +249,14 @@ impl Family {
         if let Some(pid) = self.stages.iter().find(running).and_then(|stage| pid(&stage.child)) {
             // It may be gone already.
             let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Asks a stage to begin nothing more.
+    fn tell(&mut self, name: StageName) {
+        self.signal(name, Signal::INT);
+        for stage in self.stages.iter_mut().filter(|stage| stage.name == name) {
+            stage.told = true;
         }
     }
 
@@ -263,20 +281,21 @@ impl Family {
     }
 
     /// What the run comes to once all have ended.
-    fn verdict(self, cancel: &Cancel) -> Result<()> {
+    fn verdict(self, cancel: &Cancel) -> Result<Ended> {
         let told = cancel.is_requested() && cancel.reason() == Reason::User;
         let stopped = told && (self.interrupted || cancel.is_now());
         let mut causes = self.causes.iter();
         let cause = causes.find(|error| error.kind() != Kind::Interrupted).cloned();
-        let interrupted =
-            || Error::new(Kind::Interrupted, "stopped before the end; what was finished is kept");
         // A signal from outside that reached a child alone: the rest was not done.
         let stopped = stopped || (self.interrupted && !cancel.is_requested());
         match cause {
             // What breaks while everything is being ended is no news.
             Some(cause) if !cancel.is_now() || cancel.reason() != Reason::User => Err(cause),
             _ if stopped => Err(interrupted()),
-            _ => self.stages.iter().try_for_each(clean),
+            _ => {
+                let ended = if self.interrupted { Ended::Stopped } else { Ended::All };
+                self.stages.iter().try_for_each(|stage| clean(stage, ended)).map(|()| ended)
+            }
         }
     }
 }
@@ -291,11 +310,13 @@ impl Drop for Family {
 }
 
 /// Whether a child ended as one that is through ends: 0, or 1 when inputs failed, or 130 when
-/// it was told to stop on behalf of a failure.
-fn clean(stage: &Stage) -> Result<()> {
+/// it was told to stop on behalf of a failure. In such a run the reader may have seen the
+/// worker leave before it was told.
+fn clean(stage: &Stage, ended: Ended) -> Result<()> {
     let (name, id) = (stage.name.as_str(), stage.child.id());
     match stage.ended.and_then(|status| status.code()) {
         Some(0 | 1 | INTERRUPTED) => Ok(()),
+        Some(ECHO) if stage.name == StageName::Read && ended == Ended::Stopped => Ok(()),
         Some(ECHO) | None => Err(gone()),
         Some(code) => Err(Error::internal(format!(
             "the {name} stage (process {id}) ended with code {code} and said no reason"

@@ -13,7 +13,8 @@ use crate::stage::{
 
 /// Runs the job to its end. All threads are joined when it returns.
 ///
-/// Failures of items are events and no error.
+/// Failures of items are events and no error. `Stopped` if one of them was to stop the run and
+/// others were not begun.
 ///
 /// # Errors
 /// The first cause that a stage had; `Interrupted` if `cancel` stopped the run before its end;
@@ -25,7 +26,7 @@ pub fn run(
     settings: &Settings,
     observer: &dyn Observer,
     cancel: &Cancel,
-) -> Result<()> {
+) -> Result<Ended> {
     let listening = Listening { observer, cancel, on_error: settings.on_error };
     let ended = watched(settings, &listening, cancel, |context| {
         joined(source, work, sink, settings, context)
@@ -65,18 +66,11 @@ fn joined(
         let work = spawn(scope, "work", || {
             stops.note(run_work(work, from_source, to_sink, &computing, context))
         })?;
-        let read = stops.note(run_source(source, to_work, &reading, context));
-        for (name, handle) in [("work", work), ("write", write)] {
-            if handle.join().is_err() {
-                let died = Error::internal(format!("the {name} stage panicked"));
-                stops.note::<()>(Err(died.into()));
-            }
-        }
-        match (stops.first_cause(), read) {
-            (Some(cause), _) => Err(cause),
-            (None, Some(ended)) => Ok(ended),
-            (None, None) => Err(Stop::Echo),
-        }
+        stops.note(run_source(source, to_work, &reading, context));
+        stops.join("work", work);
+        // What the sink saw of the run is how it ended.
+        let written = stops.join("write", write);
+        stops.first_cause().map_or_else(|| written.ok_or(Stop::Echo), Err)
     })
 }
 
@@ -94,8 +88,15 @@ fn spawn<'scope, T: Send + 'scope>(
 struct Stops(Mutex<Vec<Stop>>);
 
 impl Stops {
-    fn note<T>(&self, ended: Result<T, Stop>) -> Option<T> {
+    fn note(&self, ended: Result<Ended, Stop>) -> Option<Ended> {
         ended.map_err(|stop| self.0.lock().unwrap_or_else(PoisonError::into_inner).push(stop)).ok()
+    }
+
+    /// Waits for a stage that notes its own end.
+    fn join(&self, name: &str, stage: ScopedJoinHandle<'_, Option<Ended>>) -> Option<Ended> {
+        stage.join().unwrap_or_else(|_| {
+            self.note(Err(Error::internal(format!("the {name} stage panicked")).into()))
+        })
     }
 
     fn first_cause(&self) -> Option<Stop> {

@@ -1,6 +1,7 @@
 //! The wish to stop: none, drain, now. Shared by everything that waits.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use crate::error::{Error, Kind};
 pub enum Level {
     /// Go on.
     None,
-    /// Begin nothing new; what is under way is finished.
+    /// Begin nothing new; what a thread works on is finished.
     Drain,
     /// Leave everything that is not finished.
     Now,
@@ -24,7 +25,7 @@ pub enum Level {
 pub enum Reason {
     /// The user's: the run ends as `Interrupted`.
     User,
-    /// `--on-error stop`: the failed item is the news, the run ends as if it were complete.
+    /// `--on-error stop`: the failed item is the news, the stop is none.
     Failure,
 }
 
@@ -38,6 +39,8 @@ pub struct Cancel(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     state: Mutex<State>,
+    /// Whether the level is above `None`, for those who may not wait for the lock.
+    requested: AtomicBool,
     now: Receiver<Infallible>,
 }
 
@@ -54,7 +57,8 @@ impl Default for Cancel {
         let (hold, now) = bounded(0);
         let state =
             State { level: Level::None, reason: Reason::User, since: None, hold: Some(hold) };
-        Self(Arc::new(Inner { state: Mutex::new(state), now }))
+        let requested = AtomicBool::new(false);
+        Self(Arc::new(Inner { state: Mutex::new(state), requested, now }))
     }
 }
 
@@ -75,6 +79,7 @@ impl Cancel {
         if level > state.level {
             state.level = level;
             state.since.get_or_insert_with(Instant::now);
+            self.0.requested.store(true, Ordering::Release);
         }
         if state.level == Level::Now {
             state.hold = None;
@@ -86,9 +91,9 @@ impl Cancel {
         self.state().level
     }
 
-    /// True from `Drain` on.
+    /// True from `Drain` on. Takes no lock, so it may be asked in the pool.
     pub fn is_requested(&self) -> bool {
-        self.level() >= Level::Drain
+        self.0.requested.load(Ordering::Acquire)
     }
 
     /// True at `Now`.
@@ -130,7 +135,7 @@ mod tests {
         let cancel = Cancel::default();
         assert!(!cancel.is_requested() && cancel.elapsed().is_none());
         cancel.request();
-        assert_eq!(cancel.level(), Level::Drain);
+        assert_eq!((cancel.level(), cancel.is_requested()), (Level::Drain, true));
         assert!(cancel.now().try_recv().is_err_and(|e| e.is_empty()));
         cancel.clone().request();
         assert_eq!(cancel.level(), Level::Now);

@@ -14,18 +14,14 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use super::cancel::Cancel;
 use super::packet::Packet;
 use super::queue::Queue;
+use super::{Ended, Received};
 use crate::error::Stop;
-
-/// What goes through the channel. The end is said, never inferred from a sender that is gone.
-enum Message {
-    Packet(Box<Packet>),
-    End,
-}
 
 /// The sending end.
 pub(super) struct ChannelTx {
-    to: Sender<Message>,
-    rest: Receiver<Message>,
+    /// The end is said, never inferred from a sender that is gone.
+    to: Sender<Received>,
+    rest: Receiver<Received>,
     /// Disconnected once the receiver is gone.
     peer: Receiver<Infallible>,
     queue: Arc<Queue>,
@@ -33,7 +29,7 @@ pub(super) struct ChannelTx {
 
 /// The receiving end.
 pub(super) struct ChannelRx {
-    from: Receiver<Message>,
+    from: Receiver<Received>,
     here: Option<Sender<Infallible>>,
     queue: Arc<Queue>,
 }
@@ -48,7 +44,7 @@ pub(super) fn pair(capacity: usize, queue: &Arc<Queue>) -> (ChannelTx, ChannelRx
 
 impl ChannelTx {
     pub(super) fn send(&self, packet: Packet, cancel: &Cancel) -> Result<(), Stop> {
-        self.put(Message::Packet(Box::new(packet)), cancel)?;
+        self.put(Received::Packet(Box::new(packet)), cancel)?;
         if self.peer.try_recv() == Err(TryRecvError::Disconnected) {
             self.rest.try_iter().for_each(drop);
             return Err(Stop::Echo);
@@ -57,11 +53,11 @@ impl ChannelTx {
     }
 
     /// Here a receiver that is gone right afterwards is no echo: it has what it waited for.
-    pub(super) fn finish(&self, cancel: &Cancel) -> Result<(), Stop> {
-        self.put(Message::End, cancel)
+    pub(super) fn finish(&self, ended: Ended, cancel: &Cancel) -> Result<(), Stop> {
+        self.put(Received::End(ended), cancel)
     }
 
-    fn put(&self, message: Message, cancel: &Cancel) -> Result<(), Stop> {
+    fn put(&self, message: Received, cancel: &Cancel) -> Result<(), Stop> {
         // A stop that is known already wins over a place that happens to be free.
         if cancel.is_now() {
             return Err(Stop::Cause(cancel.error()));
@@ -77,7 +73,7 @@ impl ChannelTx {
 }
 
 impl ChannelRx {
-    pub(super) fn recv(&self, cancel: &Cancel) -> Result<Option<Packet>, Stop> {
+    pub(super) fn recv(&self, cancel: &Cancel) -> Result<Received, Stop> {
         if cancel.is_now() {
             return Err(Stop::Cause(cancel.error()));
         }
@@ -86,10 +82,7 @@ impl ChannelRx {
             recv(cancel.now()) -> _ => return Err(Stop::Cause(cancel.error())),
         };
         self.queue.set(self.from.len() as f64);
-        match message {
-            Message::Packet(packet) => Ok(Some(*packet)),
-            Message::End => Ok(None),
-        }
+        Ok(message)
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! A link is bounded, so `send` blocks when the peer is slow. Its end is said by `finish`; an
 //! end that is dropped without it makes the peer see an echo, never an end.
+//!
+//! A run that is told to stop still ends every link by `finish`, which then says `Stopped`. So
+//! the news travels with the packets, behind the last of them, through every transport, and
+//! three ends are told apart: all of it came, part of it came and was meant to, the peer broke.
 
 pub mod budget;
 mod cancel;
@@ -46,7 +50,43 @@ enum RxTransport {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RxState {
     Open,
-    Ended,
+    Ended(Ended),
+}
+
+/// How a stream came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It is whole.
+    All,
+    /// The run was told to stop before that; what was not begun is missing.
+    Stopped,
+}
+
+impl Ended {
+    /// How something ends that needs both to be whole.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::All { other } else { self }
+    }
+}
+
+/// What comes out of a link.
+#[derive(Debug)]
+pub enum Received {
+    /// The next packet.
+    Packet(Box<Packet>),
+    /// Nothing more.
+    End(Ended),
+}
+
+impl Received {
+    /// The packet, if it is one.
+    pub fn packet(self) -> Option<Packet> {
+        match self {
+            Self::Packet(packet) => Some(*packet),
+            Self::End(_) => None,
+        }
+    }
 }
 
 /// Where what is received comes from; a stage that waits for another process is not stuck.
@@ -93,14 +133,15 @@ impl Tx {
         }
     }
 
-    /// Says that this was all. Dropping the end without this call makes the peer see an echo.
+    /// Says that nothing more comes, and why. Dropping the end without this call makes the peer
+    /// see an echo.
     ///
     /// # Errors
     /// As for `send`.
-    pub fn finish(self) -> Result<(), Stop> {
+    pub fn finish(self, ended: Ended) -> Result<(), Stop> {
         match self.transport {
-            TxTransport::Channel(tx) => tx.finish(&self.cancel),
-            TxTransport::Pipe(tx) => tx.finish(),
+            TxTransport::Channel(tx) => tx.finish(ended, &self.cancel),
+            TxTransport::Pipe(tx) => tx.finish(ended),
         }
     }
 }
@@ -118,23 +159,24 @@ impl Rx {
         self
     }
 
-    /// The next packet, or `None` after the peer said `finish`; blocks while there is neither.
+    /// The next packet, or how it ended after the peer said `finish`; blocks while there is
+    /// neither.
     ///
     /// # Errors
     /// `Echo` if the peer is gone without `finish`. A cause if the run was told to stop now,
     /// or if what comes out of a pipe is not a packet.
-    pub fn recv(&mut self) -> Result<Option<Packet>, Stop> {
-        if self.state == RxState::Ended {
-            return Ok(None);
+    pub fn recv(&mut self) -> Result<Received, Stop> {
+        if let RxState::Ended(ended) = self.state {
+            return Ok(Received::End(ended));
         }
-        let packet = match &mut self.transport {
+        let received = match &mut self.transport {
             RxTransport::Channel(rx) => rx.recv(&self.cancel),
             RxTransport::Pipe(rx) => rx.recv(),
         }?;
-        if packet.is_none() {
-            self.state = RxState::Ended;
+        if let Received::End(ended) = received {
+            self.state = RxState::Ended(ended);
         }
-        Ok(packet)
+        Ok(received)
     }
 
     /// Who sends.

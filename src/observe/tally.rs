@@ -20,6 +20,8 @@ pub enum Outcome {
     Running,
     /// Each input was dealt with; `failed` says which of them have no output.
     Complete,
+    /// The first failure stopped it (`--on-error stop`); what was begun is done.
+    Stopped,
     /// The user stopped it; what was finished is kept.
     Interrupted,
     /// The run itself failed.
@@ -65,6 +67,9 @@ pub struct Report {
     pub outcome: Outcome,
     /// Inputs of this run.
     pub inputs: u64,
+    /// Those of them that are neither done nor failed.
+    #[serde(default)]
+    pub left: u64,
     /// Inputs that an earlier run had finished (`--resume`).
     pub finished_before: u64,
     /// `skipped` by extension or by kind of file.
@@ -109,6 +114,8 @@ pub struct Tally {
 
 struct State {
     report: Report,
+    /// How many of the failures are an earlier run's.
+    failed_before: usize,
     start: Instant,
     /// Peak resident sets by process.
     peaks: BTreeMap<u32, u64>,
@@ -128,12 +135,13 @@ impl Tally {
             wall_seconds: 0.0,
             done: 0,
             skipped: head.skipped_by.values().sum(),
-            failed: head.failed_before,
+            failed: head.failed_before.clone(),
             losses: BTreeMap::new(),
             peak_rss_bytes: 0,
             stages: Vec::new(),
             outcome: Outcome::Running,
             inputs: 0,
+            left: 0,
             finished_before: head.finished_before,
             skipped_by: head.skipped_by,
             pixels: 0,
@@ -142,7 +150,9 @@ impl Tally {
             output: head.output,
             warnings: Vec::new(),
         };
-        let state = State { report, start: Instant::now(), peaks: BTreeMap::new() };
+        let failed_before = head.failed_before.len();
+        let (start, peaks) = (Instant::now(), BTreeMap::new());
+        let state = State { report, failed_before, start, peaks };
         Self { state: Mutex::new(state) }
     }
 
@@ -158,6 +168,8 @@ impl Tally {
         let mut report = state.report.clone();
         report.wall_seconds = state.start.elapsed().as_secs_f64();
         report.peak_rss_bytes = state.peaks.values().sum();
+        let failed = report.failed.len() - state.failed_before;
+        report.left = report.inputs.saturating_sub(report.done + failed as u64);
         drop(state);
         report.outcome = outcome;
         report.failed.sort();

@@ -7,7 +7,7 @@ use super::folder::{bytes_of, failure};
 use super::place::{Writing, folder_of, put, sweep_folder};
 use crate::error::{Error, Result};
 use crate::link::Packet;
-use crate::stage::{Sink, SinkError, Written};
+use crate::stage::{Sink, SinkError, WhenStopped, Written};
 
 /// Puts the one output in place.
 #[derive(Debug)]
@@ -35,6 +35,10 @@ impl Sink for FileSink {
         let bytes = bytes_of(packet.outcome)?;
         put(&self.path, &bytes, self.writing).map_err(|e| failure(&self.path, &e))?;
         Ok(Written { output: self.path.clone(), bytes: bytes.len() as u64 })
+    }
+
+    fn when_stopped(&self) -> WhenStopped {
+        WhenStopped::Commit
     }
 
     fn finish(self: Box<Self>) -> Result<()> {

@@ -13,7 +13,7 @@ use super::place::{Clobber, Durable, Writing, folder_of, put, sweep, sweep_folde
 use crate::error::{Error, Kind, Result};
 use crate::journal::{Entry, Journal, Outcome, Past};
 use crate::link::{Item, Notes, Packet, Part, Payload};
-use crate::stage::{Sink, SinkError, Written};
+use crate::stage::{Sink, SinkError, WhenStopped, Written};
 
 /// Writes into a folder. Lives on one thread for the whole run, like one of the lecture's
 /// daemons; but what it does must not be lost, so it is owned and joined.
@@ -157,6 +157,10 @@ impl Sink for FolderSink {
             Kind::Interrupted | Kind::Temporary => Ok(()),
             _ => self.add(item, Outcome::Failed { error: error.clone() }),
         }
+    }
+
+    fn when_stopped(&self) -> WhenStopped {
+        WhenStopped::Commit
     }
 
     fn finish(self: Box<Self>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::link::Packet;
-use crate::stage::{Sink, SinkError, Written};
+use crate::stage::{Sink, SinkError, WhenStopped, Written};
 
 /// Takes coded bytes, counts and drops them. No byte reaches the system, so what is measured
 /// with it says nothing about the disk.
@@ -17,6 +17,10 @@ impl Sink for NullSink {
             Ok(_) => Ok(Written { output: packet.item.rel, bytes }),
             Err(error) => Err(SinkError::Item(error)),
         }
+    }
+
+    fn when_stopped(&self) -> WhenStopped {
+        WhenStopped::Commit
     }
 
     fn finish(self: Box<Self>) -> Result<()> {

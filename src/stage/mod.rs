@@ -1,5 +1,24 @@
 //! Stages: what a source, a work and a sink promise, and the three functions that run them.
 //! The same functions run in every mode; only what the links are made of differs.
+//!
+//! # Stopping
+//!
+//! A run is told to stop by the user's first Ctrl-C or, with `--on-error stop`, by its first
+//! failure. What was begun is then finished, and nothing else is: an item is begun when a
+//! thread of the pool starts on it. So every item of a stopped run is written, failed, or not
+//! begun, and the last kind is left to `--resume`.
+//!
+//! - Source and work are told, each by a [`Cancel`] of its own process; the sink never is. It
+//!   takes what comes until the stream ends, so nothing that was finished is lost.
+//! - The source gives out no more tickets. The work drops what comes in and what waits in the
+//!   pool's queue. It does not leave before the source has ended or a moment has passed, so
+//!   that a source in another process, which is told at the same time, sees no broken pipe.
+//! - Whoever left something out ends its stream with [`Ended::Stopped`], and whoever received
+//!   that passes it on. If nothing was left out, the end is [`Ended::All`], stop or no stop:
+//!   the ends say what is missing and not what was wished. So nobody takes a part for the
+//!   whole, though the source was through before the stop came.
+//! - The sink knows what a part is worth ([`WhenStopped`]): of stills it commits it, of a clip
+//!   it aborts. The stage ends well in both cases, and the run's end is the sink's.
 
 mod clock;
 mod context;
@@ -15,7 +34,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
-pub use crate::link::{Cancel, Level, Reason};
+pub use crate::link::{Cancel, Ended, Level, Reason};
 use crate::link::{Item, Packet};
 pub use crate::plan::Bands;
 pub use context::{Context, Doing, Progress};
@@ -23,8 +42,9 @@ pub use epoch::Epoch;
 pub use memory::{Memory, memory};
 pub use meter::Meter;
 pub(crate) use read::refused;
-pub use read::{Ended, Reading, read_one, run_source};
+pub use read::{Reading, read_one, run_source};
 pub use work::{Computing, Split, admit, compute, pool, run_work};
+pub(crate) use write::end;
 pub use write::{deliver, run_sink};
 
 /// Whether outputs must come in the order of the inputs. A property of the job.
@@ -37,7 +57,7 @@ pub enum Order {
     Strict,
 }
 
-/// What becomes of the outputs when the run is told to drain.
+/// What becomes of the outputs when the run is told to stop and a part of them is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenStopped {
     /// What was begun is finished and committed: stills.
@@ -72,11 +92,6 @@ pub trait Source: Sync {
     /// Reads it; what goes wrong with the item is a failed packet. Called concurrently, with
     /// different tickets; with `Order::Strict` too, unless there is one I/O thread.
     fn read(&self, ticket: Ticket) -> Packet;
-
-    /// What a drain means for this job.
-    fn when_stopped(&self) -> WhenStopped {
-        WhenStopped::Commit
-    }
 }
 
 /// Which other frames an item's work looks at, in frames.
@@ -154,6 +169,10 @@ pub trait Sink: Send {
     fn failed(&mut self, _seq: u64, _item: &Item, _error: &Error) -> Result<()> {
         Ok(())
     }
+
+    /// What a part of the outputs is worth. There is no default: a sink that commits a part
+    /// by oversight would pass it for the whole.
+    fn when_stopped(&self) -> WhenStopped;
 
     /// Commits, after a clean end only.
     fn finish(self: Box<Self>) -> Result<()>;

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Context, Doing, Meter, Order, Source, Ticket, WhenStopped};
+use super::{Context, Doing, Ended, Meter, Order, Source, Ticket};
 use crate::error::{Error, Kind, Stop};
 use crate::event::{Event, StageName};
 use crate::link::{Budget, Packet, Tx};
@@ -18,23 +18,14 @@ pub struct Reading<'a> {
     pub budget: &'a Budget,
 }
 
-/// How a source came to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Everything was read.
-    All,
-    /// The run was told to drain before that.
-    Stopped,
-}
-
 /// Reads everything and sends it on; with `Order::Strict` in the order of the tickets.
 ///
 /// Tickets and permits are taken together, in sequence: a later item can then never hold the
 /// memory that an earlier one waits for while it waits for its turn.
 ///
 /// # Errors
-/// A cause of the reader's own, or `Echo` if the next stage is gone. What is wrong with an
-/// item is a failed packet and no error.
+/// A cause of the reader's own, or `Echo` if the next stage is gone before anyone was told to
+/// stop. What is wrong with an item is a failed packet and no error.
 pub fn run_source(
     source: &dyn Source,
     tx: Tx,
@@ -55,13 +46,14 @@ pub fn run_source(
     let ended = readers.run(threads);
     context.progress.set(StageName::Read, Doing::Ended);
     context.observer.on(&Event::StageEnded(readers.meter.report(0.0)));
-    let ended = ended?;
     let tx = readers.tx.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // A clip that stops early must not look whole: its link is dropped, which is no end.
-    if ended == Ended::All || source.when_stopped() == WhenStopped::Commit {
-        tx.finish()?;
+    let cancel = context.cancel;
+    match ended.and_then(|ended| tx.finish(ended).map(|()| ended)) {
+        // The work was told to stop too and did not wait for the rest. A work that broke
+        // meanwhile says so itself.
+        Err(Stop::Echo) if cancel.is_requested() && !cancel.is_now() => Ok(Ended::Stopped),
+        ended => ended,
     }
-    Ok(ended)
 }
 
 /// What the reader threads share.

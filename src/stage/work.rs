@@ -7,15 +7,16 @@
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
 use super::clock::PoolClock;
-use super::{Bands, Context, Doing, Needs, Order, Work};
+use super::{Bands, Context, Doing, Ended, Needs, Order, Work};
 use crate::error::{Error, Kind, Result, Stop};
 use crate::event::{Event, StageName};
-use crate::link::{Budget, Packet, Permit, Rx, Tx};
+use crate::link::{Budget, Packet, Permit, Received, Rx, Tx};
 use crate::ordered::{Reorder, Slots};
 
 /// What the threads of the pool share out among them: `--split`.
@@ -84,6 +85,10 @@ pub fn pool(threads: usize) -> Result<ThreadPool> {
 /// packet has left, so they cover running and parked ones, and the oldest always has both:
 /// memory is bounded and nothing waits in a circle.
 ///
+/// Told to stop, it finishes what a thread of the pool has started on and drops the rest; the
+/// stream that it sends then ends as `Stopped`. In `Order::Strict` what follows a packet that
+/// was dropped is dropped too, so that what was sent has no holes.
+///
 /// # Errors
 /// A cause of the stage's own, or `Echo` if a neighbour is gone. What is wrong with an item,
 /// a panic in its filters included, is a failed packet and no error.
@@ -93,7 +98,7 @@ pub fn run_work(
     tx: Tx,
     how: &Computing<'_>,
     context: &Context<'_>,
-) -> Result<(), Stop> {
+) -> Result<Ended, Stop> {
     if work.needs() != Needs::default() {
         return Err(Error::internal("filters that look at other frames have no runner").into());
     }
@@ -107,10 +112,13 @@ pub fn run_work(
     context.progress.set(StageName::Work, Doing::Ended);
     let report = clock.report(how.pool, queue.mean());
     context.observer.on(&Event::StageEnded(report));
-    ended?.finish()
+    let (tx, ended) = ended?;
+    tx.finish(ended)?;
+    Ok(ended)
 }
 
-/// Runs coordinator and sender to their ends; gives the link back if both ends were clean.
+/// Runs coordinator and sender to their ends; gives the link back, and how it is to be ended,
+/// if both ends were clean.
 fn serve(
     work: &dyn Work,
     rx: &mut Rx,
@@ -118,7 +126,7 @@ fn serve(
     how: &Computing<'_>,
     context: &Context<'_>,
     clock: &PoolClock,
-) -> Result<Tx, Stop> {
+) -> Result<(Tx, Ended), Stop> {
     let threads = how.pool.current_num_threads();
     // A packet has a place from admission until it was sent on; running ones have a second.
     let places = Slots::new(2 * threads + 2);
@@ -145,7 +153,8 @@ fn serve(
         let sent = sending.join();
         let sent = sent.unwrap_or_else(|_| Err(Error::internal("the sender panicked").into()));
         match (fed, sent) {
-            (Ok(()), sent) => sent,
+            (Ok(fed), Ok((tx, sent))) => Ok((tx, fed.and(sent))),
+            (Ok(_), Err(stop)) => Err(stop),
             // What stopped the sender is why the coordinator found it gone.
             (Err(Stop::Echo), Err(stop)) => Err(stop),
             (Err(stop), _) => Err(stop),
@@ -153,11 +162,15 @@ fn serve(
     })
 }
 
+/// How long a source that may have been told to stop is waited for.
+const A_MOMENT: Duration = Duration::from_millis(500);
+
 /// What comes out of the pool.
 struct Done {
     /// 0.., no holes, in order of arrival.
     index: u64,
-    packet: Packet,
+    /// Nothing if the run was told to stop before its work began.
+    packet: Option<Packet>,
     permit: Permit,
     /// Start and length in seconds and the thread; nothing if it never was in the pool.
     span: Option<(f64, f64, usize)>,
@@ -176,18 +189,30 @@ struct Feeder<'a> {
 }
 
 impl Feeder<'_> {
-    fn run<'s>(&'s self, rx: &mut Rx, pool: &ScopeFifo<'s>) -> Result<(), Stop> {
+    fn run<'s>(&'s self, rx: &mut Rx, pool: &ScopeFifo<'s>) -> Result<Ended, Stop> {
+        let ended = self.feed(rx, pool);
+        // From here on idle threads lack input, until the last one is done.
+        self.clock.input_ended();
+        if ended == Ok(Ended::Stopped) {
+            self.let_end(rx);
+        }
+        ended
+    }
+
+    /// Takes packets to the end of the stream, or to the first that is not to be begun.
+    fn feed<'s>(&'s self, rx: &mut Rx, pool: &ScopeFifo<'s>) -> Result<Ended, Stop> {
         let progress = self.context.progress;
         let mut index = 0;
         loop {
             progress.set(StageName::Work, Doing::Receiving);
             let peer = rx.peer();
-            let packet = self.clock.waiting_in(|| progress.from(peer, || rx.recv()))?;
-            let Some(packet) = packet else {
-                // From here on idle threads lack input, until the last one is done.
-                self.clock.input_ended();
-                return Ok(());
+            let packet = match self.clock.waiting_in(|| progress.from(peer, || rx.recv()))? {
+                Received::Packet(packet) => *packet,
+                Received::End(ended) => return Ok(ended),
             };
+            if self.context.cancel.is_requested() {
+                return Ok(Ended::Stopped);
+            }
             progress.moved(StageName::Work);
             progress.set(StageName::Work, Doing::WaitingForMemory);
             let (packet, permit) =
@@ -196,6 +221,7 @@ impl Feeder<'_> {
             self.take(&self.places)?;
             if packet.outcome.is_err() {
                 // There is room: this packet has a place.
+                let packet = Some(packet);
                 let _ = self.done.try_send(Done { index, packet, permit, span: None });
             } else {
                 self.take(&self.running)?;
@@ -203,6 +229,15 @@ impl Feeder<'_> {
             }
             index += 1;
         }
+    }
+
+    /// Drops what still comes until the source has ended too: it was told to stop when we were
+    /// and is not to find the link broken while it says so. If it was not, it is left.
+    fn let_end(&self, rx: &mut Rx) {
+        let begin = Instant::now();
+        let peer = rx.peer();
+        let mut recv = || self.context.progress.from(peer, || rx.recv());
+        while begin.elapsed() < A_MOMENT && matches!(recv(), Ok(Received::Packet(_))) {}
     }
 
     /// Waits for a place, for a stop, or for the end of the sender.
@@ -220,8 +255,14 @@ impl Feeder<'_> {
         })
     }
 
-    /// In the pool.
+    /// In the pool: the item begins here, or never if the run was told to stop.
     fn compute(&self, index: u64, packet: Packet, permit: Permit) {
+        if self.context.cancel.is_requested() {
+            drop(packet);
+            let _ = self.done.try_send(Done { index, packet: None, permit, span: None });
+            self.running.give();
+            return;
+        }
         let (thread, start) = (PoolClock::thread(), self.context.epoch.seconds());
         let packet = self.context.progress.computing(|| {
             self.clock.computing(thread, || compute(self.work, packet, self.how.split.bands()))
@@ -230,6 +271,7 @@ impl Feeder<'_> {
         let span = Some((start, seconds, thread));
         // There is room: this packet has a place. If nobody takes it any more, the run is
         // ending, and the permit goes back from here, which takes a lock for an instant.
+        let packet = Some(packet);
         let _ = self.done.try_send(Done { index, packet, permit, span });
         self.running.give();
     }
@@ -282,26 +324,30 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    fn run(&self, from_pool: &Receiver<Done>, mut tx: Tx) -> Result<Tx, Stop> {
+    /// Sends on what comes out of the pool and says whether all of it was begun.
+    fn run(&self, from_pool: &Receiver<Done>, mut tx: Tx) -> Result<(Tx, Ended), Stop> {
         let mut reorder = Reorder::default();
+        let mut ended = Ended::All;
         for done in from_pool {
             let index = done.index;
             let packet = self.computed(done);
             match self.order {
-                Order::Any => self.send(&mut tx, packet)?,
+                Order::Any => ended = ended.and(self.send(&mut tx, packet)?),
                 Order::Strict => {
                     reorder.push(index, packet);
                     while let Some(packet) = reorder.pop() {
-                        self.send(&mut tx, packet)?;
+                        // Behind a hole there is no order to keep.
+                        let packet = packet.filter(|_| ended == Ended::All);
+                        ended = ended.and(self.send(&mut tx, packet)?);
                     }
                 }
             }
         }
-        Ok(tx)
+        Ok((tx, ended))
     }
 
-    fn computed(&self, done: Done) -> Packet {
-        let mut packet = done.packet;
+    fn computed(&self, done: Done) -> Option<Packet> {
+        let mut packet = done.packet?;
         if let Some((start, seconds, thread)) = done.span {
             let (seq, pixels) = (packet.seq, packet.notes.pixels);
             self.context.progress.moved(StageName::Work);
@@ -309,12 +355,14 @@ impl Sending<'_> {
         }
         packet.permit = done.permit;
         packet.permit.shrink(packet.payload_bytes());
-        packet
+        Some(packet)
     }
 
-    fn send(&self, tx: &mut Tx, packet: Packet) -> Result<(), Stop> {
-        tx.send(packet)?;
+    /// Sends a packet, if there is one, and gives its place back.
+    fn send(&self, tx: &mut Tx, packet: Option<Packet>) -> Result<Ended, Stop> {
+        let ended = if packet.is_some() { Ended::All } else { Ended::Stopped };
+        packet.map_or(Ok(()), |packet| tx.send(packet))?;
         self.places.give();
-        Ok(())
+        Ok(ended)
     }
 }

@@ -5,27 +5,22 @@
 //! and lose only comfort; this one would lose pictures. So it is owned, its errors are the
 //! run's errors, and whoever started it joins it.
 
-use super::{Context, Doing, Meter, Sink, SinkError};
+use super::{Context, Doing, Ended, Meter, Sink, SinkError, WhenStopped};
 use crate::error::{Error, Stop};
 use crate::event::{Event, StageName};
-use crate::link::{Packet, Rx};
+use crate::link::{Packet, Received, Rx};
 
-/// Writes what comes, on the calling thread; commits after a clean end and only then.
+/// Writes what comes, on the calling thread; commits after a clean end and only then. It is
+/// not told to stop: it learns from the stream's end whether this was all.
 ///
 /// # Errors
 /// A cause of the sink's own, or `Echo` if the stage before is gone. Outputs that are in place
 /// stay in either case.
-pub fn run_sink(mut sink: Box<dyn Sink>, mut rx: Rx, context: &Context<'_>) -> Result<(), Stop> {
+pub fn run_sink(mut sink: Box<dyn Sink>, mut rx: Rx, context: &Context<'_>) -> Result<Ended, Stop> {
     context.started(StageName::Write, 1);
     let meter = Meter::start(StageName::Write, 1);
     let ended = take_all(&mut *sink, &mut rx, &meter, context);
-    let ended = match ended {
-        Ok(()) => meter.busy(|| sink.finish()).map_err(Stop::from),
-        Err(stop) => {
-            meter.busy(|| sink.abort());
-            Err(stop)
-        }
-    };
+    let ended = meter.busy(|| end(sink, ended));
     context.progress.set(StageName::Write, Doing::Ended);
     context.observer.on(&Event::StageEnded(meter.report(rx.queue().mean())));
     ended
@@ -36,14 +31,32 @@ fn take_all(
     rx: &mut Rx,
     meter: &Meter,
     context: &Context<'_>,
-) -> Result<(), Stop> {
+) -> Result<Ended, Stop> {
     loop {
         context.progress.set(StageName::Write, Doing::Receiving);
         let peer = rx.peer();
-        let Some(packet) = context.progress.from(peer, || rx.recv())? else { return Ok(()) };
+        let packet = match context.progress.from(peer, || rx.recv())? {
+            Received::Packet(packet) => *packet,
+            Received::End(ended) => return Ok(ended),
+        };
         context.progress.set(StageName::Write, Doing::Writing);
         meter.busy(|| deliver(sink, packet, context))?;
     }
+}
+
+/// Commits what was written, or does not: after an error never, and a part only where a part
+/// is worth something.
+pub(crate) fn end(sink: Box<dyn Sink>, ended: Result<Ended, Stop>) -> Result<Ended, Stop> {
+    let commits = match (&ended, sink.when_stopped()) {
+        (Err(_), _) | (Ok(Ended::Stopped), WhenStopped::Discard) => false,
+        (Ok(Ended::All), _) | (Ok(Ended::Stopped), WhenStopped::Commit) => true,
+    };
+    if commits {
+        sink.finish()?;
+    } else {
+        sink.abort();
+    }
+    ended
 }
 
 /// Hands one packet to the sink and says how it went.

@@ -16,7 +16,6 @@ use crate::stage::{
 pub struct Numbers {
     pub count: u64,
     pub order: Order,
-    pub when_stopped: WhenStopped,
     pub broken: fn(u64) -> bool,
     pub delay: Duration,
     pub next: AtomicU64,
@@ -27,7 +26,6 @@ impl Numbers {
         Self {
             count,
             order: Order::Any,
-            when_stopped: WhenStopped::Commit,
             broken: |_| false,
             delay: Duration::ZERO,
             next: AtomicU64::new(0),
@@ -66,10 +64,6 @@ impl Source for Numbers {
         }
         Packet::bytes(ticket.seq, item, ticket.seq.to_le_bytes().to_vec())
     }
-
-    fn when_stopped(&self) -> WhenStopped {
-        self.when_stopped
-    }
 }
 
 pub struct Square {
@@ -81,11 +75,13 @@ pub struct Square {
     pub jitter: bool,
     pub held: AtomicU64,
     pub most: AtomicU64,
+    /// What `process` was called with. A real work has no lock.
+    pub begun: Mutex<Vec<u64>>,
 }
 
 impl Default for Square {
     fn default() -> Self {
-        let (held, most) = Default::default();
+        let (held, most, begun) = Default::default();
         Self {
             peak: |_| 1,
             too_large: |_| false,
@@ -94,6 +90,7 @@ impl Default for Square {
             jitter: false,
             held,
             most,
+            begun,
         }
     }
 }
@@ -116,6 +113,7 @@ impl Work for Square {
 
     fn process(&self, packet: Packet, _: Bands) -> Packet {
         let n = number(&packet);
+        self.begun.lock().unwrap().push(n);
         let peak = (self.peak)(n);
         let held = self.held.fetch_add(peak, Ordering::Relaxed) + peak;
         self.most.fetch_max(held, Ordering::Relaxed);
@@ -129,6 +127,57 @@ impl Work for Square {
         let mut out = Packet::bytes(packet.seq, packet.item, square);
         out.notes.pixels = n;
         out
+    }
+}
+
+/// A source whose end is the moment of the stop.
+pub struct StopsAtEnd {
+    pub numbers: Numbers,
+    pub cancel: Cancel,
+}
+
+impl Source for StopsAtEnd {
+    fn order(&self) -> Order {
+        self.numbers.order()
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.numbers.total()
+    }
+
+    fn next(&self) -> Option<Ticket> {
+        let next = self.numbers.next();
+        if next.is_none() {
+            self.cancel.request();
+        }
+        next
+    }
+
+    fn item(&self, ticket: &Ticket) -> Item {
+        self.numbers.item(ticket)
+    }
+
+    fn read(&self, ticket: Ticket) -> Packet {
+        self.numbers.read(ticket)
+    }
+}
+
+/// A work that is not through with its first items before the stop.
+pub struct UntilStopped {
+    pub square: Square,
+    pub cancel: Cancel,
+}
+
+impl Work for UntilStopped {
+    fn peak(&self, packet: &Packet) -> Result<u64> {
+        self.square.peak(packet)
+    }
+
+    fn process(&self, packet: Packet, bands: Bands) -> Packet {
+        while !self.cancel.is_requested() {
+            sleep(Duration::from_millis(1));
+        }
+        self.square.process(packet, bands)
     }
 }
 
@@ -147,13 +196,22 @@ pub struct Collect {
     pub at: Option<(usize, Cancel, usize)>,
     pub delay: Duration,
     pub stuck: Option<Arc<AtomicBool>>,
+    pub when_stopped: WhenStopped,
 }
 
 impl Collect {
     pub fn new() -> (Self, Arc<Mutex<Collected>>) {
         let kept: Arc<Mutex<Collected>> = Arc::default();
         let delay = Duration::ZERO;
-        (Self { kept: kept.clone(), full_at: None, at: None, delay, stuck: None }, kept)
+        let collect = Self {
+            kept: kept.clone(),
+            full_at: None,
+            at: None,
+            delay,
+            stuck: None,
+            when_stopped: WhenStopped::Commit,
+        };
+        (collect, kept)
     }
 }
 
@@ -178,6 +236,10 @@ impl Sink for Collect {
     fn failed(&mut self, seq: u64, _: &Item, error: &Error) -> Result<()> {
         self.kept.lock().unwrap().failed.push((seq, error.clone()));
         Ok(())
+    }
+
+    fn when_stopped(&self) -> WhenStopped {
+        self.when_stopped
     }
 
     fn finish(self: Box<Self>) -> Result<()> {

@@ -6,10 +6,10 @@ mod supervision;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, sleep};
+use std::thread;
 use std::time::Duration;
 
-use fakes::{Collect, Kept, Numbers, Square};
+use fakes::{Collect, Kept, Numbers, Square, StopsAtEnd, UntilStopped};
 
 use super::*;
 use crate::error::Kind;
@@ -21,7 +21,7 @@ use crate::stage::{
 };
 
 type Run =
-    fn(&dyn Source, &dyn Work, Box<dyn Sink>, &Settings, &dyn Observer, &Cancel) -> Result<()>;
+    fn(&dyn Source, &dyn Work, Box<dyn Sink>, &Settings, &dyn Observer, &Cancel) -> Result<Ended>;
 
 const RUNS: [(&str, Run); 2] = [("inline", inline::run), ("threads", threads::run)];
 
@@ -149,45 +149,78 @@ fn memory_is_held_to_and_a_large_item_runs_alone_or_fails() {
 }
 
 #[test]
-fn a_drain_finishes_what_was_begun_and_commits_stills_only() {
+fn a_stop_finishes_what_was_begun_and_commits_stills_only() {
     for (name, run) in RUNS {
         for when_stopped in [WhenStopped::Commit, WhenStopped::Discard] {
             let (sink, kept) = Collect::new();
             let cancel = Cancel::default();
-            let sink = Collect { at: Some((3, cancel.clone(), 1)), ..sink };
-            let source = Numbers { when_stopped, ..Numbers::new(100_000) };
-            let error = run(
-                &source,
-                &Square::default(),
-                Box::new(sink),
-                &settings(2),
-                &Kept::default(),
-                &cancel,
-            )
-            .unwrap_err();
+            let sink = Collect { at: Some((3, cancel.clone(), 1)), when_stopped, ..sink };
+            let (source, work) = (Numbers::new(100_000), Square::default());
+            let error =
+                run(&source, &work, Box::new(sink), &settings(2), &Kept::default(), &cancel)
+                    .unwrap_err();
             assert_eq!(error.kind(), Kind::Interrupted, "{name}");
             let kept = kept.lock().unwrap();
             assert!(kept.values.len() >= 4 && kept.values.len() < 1000);
             let commits = when_stopped == WhenStopped::Commit;
             assert_eq!((kept.finished, kept.aborted), (commits, !commits), "{name}");
-            if commits {
-                assert_eq!(kept.values.len() as u64, source.given(), "nothing begun is lost");
-            }
+            let mut begun = work.begun.into_inner().unwrap();
+            begun.sort_unstable();
+            let mut done: Vec<u64> = kept.values.iter().map(|square| square.isqrt()).collect();
+            done.sort_unstable();
+            assert_eq!(done, begun, "{name}: what was begun is done, and no more");
         }
     }
 }
 
 #[test]
-fn on_error_stop_drains_and_is_no_interruption() {
-    for (_, run) in RUNS {
+fn on_error_stop_is_no_interruption_and_not_the_whole_either() {
+    for (name, run) in RUNS {
         let (sink, kept) = Collect::new();
         let settings = Settings { on_error: OnError::Stop, ..settings(2) };
         let source = Numbers { broken: |n| n == 3, ..Numbers::new(100_000) };
-        let cancel = Cancel::default();
-        run(&source, &Square::default(), Box::new(sink), &settings, &Kept::default(), &cancel)
-            .unwrap();
+        let (work, cancel) = (Square::default(), Cancel::default());
+        let ended = run(&source, &work, Box::new(sink), &settings, &Kept::default(), &cancel);
+        assert_eq!(ended, Ok(Ended::Stopped), "{name}");
         let kept = kept.lock().unwrap();
         assert!(kept.finished && kept.failed.len() == 1 && kept.values.len() < 1000);
+        assert_eq!(kept.values.len(), work.begun.into_inner().unwrap().len(), "{name}");
+        // A failure that leaves nothing to stop.
+        let (sink, _) = Collect::new();
+        let source = Numbers { broken: |n| n == 3, ..Numbers::new(4) };
+        let (work, cancel) = (Square::default(), Cancel::default());
+        let settings = Settings { io_threads: 1, ..settings };
+        let ended = run(&source, &work, Box::new(sink), &settings, &Kept::default(), &cancel);
+        assert!(ended.is_ok(), "{name}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_stop_after_the_last_item_was_read_leaves_out_what_was_not_begun() {
+    for when_stopped in [WhenStopped::Commit, WhenStopped::Discard] {
+        let commits = when_stopped == WhenStopped::Commit;
+        let (sink, kept) = Collect::new();
+        let cancel = Cancel::default();
+        let source = StopsAtEnd { numbers: Numbers::new(9), cancel: cancel.clone() };
+        let work = UntilStopped { square: Square::default(), cancel: cancel.clone() };
+        let sink = Box::new(Collect { when_stopped, ..sink });
+        let settings = Settings { capacity: 16, ..settings(1) };
+        let error = threads::run(&source, &work, sink, &settings, &Kept::default(), &cancel);
+        assert_eq!(error.unwrap_err().kind(), Kind::Interrupted);
+        let kept = kept.lock().unwrap();
+        assert_eq!((&kept.values[..], kept.finished), (&[0][..], commits), "one thread, one item");
+
+        let (sink, kept) = Collect::new();
+        let cancel = Cancel::default();
+        let source = StopsAtEnd { numbers: Numbers::new(9), cancel: cancel.clone() };
+        let work = UntilStopped { square: Square::default(), cancel: cancel.clone() };
+        let sink = Collect { when_stopped, ..sink };
+        let ended = over_pipes(&source, &work, sink, &Kept::default(), &cancel);
+        // The source was through; that a part is missing is the work's news.
+        assert_eq!(ended, [Ended::All, Ended::Stopped, Ended::Stopped].map(Ok));
+        let kept = kept.lock().unwrap();
+        assert!(kept.values.len() <= 2, "two threads: {:?}", kept.values);
+        assert_eq!((kept.finished, kept.aborted), (commits, !commits));
     }
 }
 
@@ -294,12 +327,12 @@ fn times_add_up_and_point_at_the_slow_stage() {
 
 /// The three stages as in processes, each with settings of its own, over pipes.
 fn over_pipes(
-    source: &Numbers,
-    work: &Square,
+    source: &dyn Source,
+    work: &dyn Work,
     sink: Collect,
     events: &Kept,
     cancel: &Cancel,
-) -> [Result<(), Stop>; 3] {
+) -> [Result<Ended, Stop>; 3] {
     let (from_read, read_out) = rustix::pipe::pipe().unwrap();
     let (from_work, work_out) = rustix::pipe::pipe().unwrap();
     let settings = settings(2);
@@ -311,7 +344,7 @@ fn over_pipes(
                 let tx = pipe::writer(read_out, &header, pipe::Checksum::Heads)?;
                 let (ahead, _) = budgets(settings, cancel);
                 let reading = Reading { io_threads: 2, budget: &ahead };
-                run_source(source, tx, &reading, context).map(|_| ())
+                run_source(source, tx, &reading, context)
             })
         });
         let computed = scope.spawn(move || {
@@ -348,7 +381,7 @@ fn the_same_stages_run_over_pipes() {
     let (source, work) = (Numbers::new(200), Square { panics: |n| n == 9, ..Square::default() });
     let events = Kept::default();
     let ended = over_pipes(&source, &work, sink, &events, &Cancel::default());
-    assert_eq!(ended, [Ok(()), Ok(()), Ok(())]);
+    assert_eq!(ended, [Ended::All; 3].map(Ok));
     let mut kept = kept.lock().unwrap();
     kept.values.sort_unstable();
     let want: Vec<u64> = (0..200).filter(|n| *n != 9).map(|n| n * n).collect();

@@ -1,8 +1,9 @@
 //! Many small runs with drawn settings: whatever happens, they end, and they end right.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-use super::fakes::{Collect, Kept, Numbers, Square};
+use super::fakes::{Collect, Collected, Kept, Numbers, Square};
 use super::*;
 
 /// SplitMix64; any even spread would do.
@@ -29,12 +30,8 @@ fn two_hundred_schedules_end_right() {
         let count = draw.one(&[0, 1, 2, 7, 40]);
         let order = draw.one(&[Order::Any, Order::Strict]);
         let none: fn(u64) -> bool = |_| false;
-        let source = Numbers {
-            order,
-            broken: draw.one(&[none, |n| n % 5 == 1]),
-            when_stopped: draw.one(&[WhenStopped::Commit, WhenStopped::Discard]),
-            ..Numbers::new(count)
-        };
+        let source =
+            Numbers { order, broken: draw.one(&[none, |n| n % 5 == 1]), ..Numbers::new(count) };
         let work = Square {
             panics: draw.one(&[none, none, |n| n % 11 == 3]),
             peak: draw.one(&[|_| 1, |n| 1 + n % 90, |n| if n == 2 { 500 } else { 40 }]),
@@ -53,6 +50,10 @@ fn two_hundred_schedules_end_right() {
         let cancel = Cancel::default();
         let (sink, kept) = Collect::new();
         let mut sink = sink;
+        sink.when_stopped = draw.one(&[WhenStopped::Commit, WhenStopped::Discard]);
+        let commits = sink.when_stopped == WhenStopped::Commit;
+        let on_error = draw.one(&[OnError::Continue, OnError::Stop]);
+        let settings = Settings { on_error, ..settings };
         let turn = draw.below(6);
         match turn {
             0 => sink.full_at = Some(draw.below(5) as usize),
@@ -73,19 +74,39 @@ fn two_hundred_schedules_end_right() {
             assert!(kept.values.is_sorted(), "{what}");
         }
         match ended {
-            Ok(()) => {
+            Ok(Ended::All) => {
                 assert!(kept.finished, "{what}");
                 assert_eq!(kept.values.len() + failed.len(), count as usize, "{what}");
+            }
+            Ok(Ended::Stopped) => {
+                assert!(on_error == OnError::Stop && !failed.is_empty(), "{what}");
+                assert_eq!((kept.finished, cancel.reason()), (commits, Reason::Failure), "{what}");
+                stopped(&source, &work, &kept, order, &what);
             }
             Err(error) if full => assert_eq!(error.to_string(), "disk full", "{what}"),
             Err(error) => {
                 assert_eq!(error.kind(), Kind::Interrupted, "{what}");
                 assert!(cancel.is_requested(), "{what}");
-                if kept.finished {
-                    let begun = source.given() as usize;
-                    assert_eq!(kept.values.len() + failed.len(), begun, "{what}");
+                if !cancel.is_now() {
+                    assert_eq!(kept.finished, commits, "{what}");
+                    stopped(&source, &work, &kept, order, &what);
                 }
             }
         }
+    }
+}
+
+/// After a stop each item that was given out is written, failed, or not begun, and nothing
+/// that was begun is lost. In order, what is there has no holes.
+fn stopped(source: &Numbers, work: &Square, kept: &Collected, order: Order, what: &str) {
+    let written = kept.values.iter().map(|square| square.isqrt());
+    let there: BTreeSet<u64> = written.chain(kept.failed.iter().map(|(n, _)| *n)).collect();
+    assert_eq!(there.len(), kept.values.len() + kept.failed.len(), "each once: {what}");
+    assert!(there.last().is_none_or(|last| *last < source.given()), "{what}");
+    let begun = work.begun.lock().unwrap();
+    match order {
+        Order::Any => assert!(begun.iter().all(|n| there.contains(n)), "{begun:?}: {what}"),
+        // Behind one that was not begun even one that was is dropped.
+        Order::Strict => assert!(there.iter().copied().eq(0..there.len() as u64), "{what}"),
     }
 }

@@ -1,6 +1,7 @@
 //! The parent of three processes, with shell scripts for children.
 
 use std::ffi::OsString;
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use super::fakes::Kept;
@@ -12,7 +13,7 @@ fn scripts(read: &str, work: &str, write: &str) -> StageCommands {
     StageCommands { read: sh(read), work: sh(work), write: sh(write) }
 }
 
-fn run(commands: &StageCommands, events: &Kept, cancel: &Cancel) -> Result<()> {
+fn run(commands: &StageCommands, events: &dyn Observer, cancel: &Cancel) -> Result<Ended> {
     let care = Care { grace: Duration::from_millis(300), ..Care::default() };
     let begin = Instant::now();
     let ended = processes::run(commands, &care, events, cancel);
@@ -72,21 +73,49 @@ fn a_program_that_is_not_there_is_said() {
     assert!(error.to_string().starts_with("failed to start the write stage"), "{error}");
 }
 
+/// Says on the events pipe that a script has set its traps.
+const READY: &str = r#"echo '{"event":"planned","items":1,"bytes":0}' >&3"#;
+
+/// Does something when all three scripts are ready.
+struct WhenReady<F> {
+    ready: AtomicUsize,
+    act: F,
+}
+
+impl<F: Fn() + Send + Sync> WhenReady<F> {
+    fn then(act: F) -> Self {
+        Self { ready: AtomicUsize::new(0), act }
+    }
+}
+
+impl<F: Fn() + Send + Sync> Observer for WhenReady<F> {
+    fn on(&self, event: &Event) {
+        let ready = matches!(event, Event::Planned { .. });
+        if ready && self.ready.fetch_add(1, Ordering::Relaxed) == 2 {
+            (self.act)();
+        }
+    }
+}
+
 #[test]
-fn a_drain_is_told_to_the_reader_alone() {
-    let read = "trap 'exit 130' INT; while :; do sleep 0.05; done";
-    let others = "trap 'exit 9' INT; cat >/dev/null";
-    let commands = scripts(read, others, others);
+fn a_stop_is_told_to_reader_and_worker_and_not_to_the_writer() {
+    let told = format!("trap 'exit 130' INT; {READY}; while :; do sleep 0.05; done");
+    // It ends with its stream, and by a signal never.
+    let write = format!("trap 'exit 9' INT; {READY}; cat >/dev/null; exit 130");
     let cancel = Cancel::default();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            // Long enough for a loaded machine to have the trap set.
-            sleep(Duration::from_millis(1500));
-            cancel.request();
-        });
-        let error = run(&commands, &Kept::default(), &cancel).unwrap_err();
-        assert_eq!(error.kind(), Kind::Interrupted, "{error}");
-    });
+    let events = WhenReady::then(|| cancel.request());
+    let error = run(&scripts(&told, &told, &write), &events, &cancel).unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted, "{error}");
+}
+
+#[test]
+fn a_stop_before_a_stage_listens_for_signals_is_one_too() {
+    let deaf = format!("{READY}; exec sleep 30");
+    let write = format!("{READY}; cat >/dev/null; exit 75");
+    let cancel = Cancel::default();
+    let events = WhenReady::then(|| cancel.request());
+    let error = run(&scripts(&deaf, &deaf, &write), &events, &cancel).unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted, "{error}");
 }
 
 #[test]
@@ -94,23 +123,31 @@ fn a_reader_that_someone_else_stopped_is_no_clean_end() {
     let commands = scripts("exit 130", "cat >/dev/null", "cat >/dev/null");
     let error = run(&commands, &Kept::default(), &Cancel::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::Interrupted, "{error}");
-    // After a failure that ends the run, the reader's 130 is what was asked for.
-    let cancel = Cancel::default();
-    cancel.raise(Level::Drain, Reason::Failure);
-    run(&commands, &Kept::default(), &cancel).unwrap();
+}
+
+#[test]
+fn a_failure_that_stops_the_run_excuses_a_reader_that_saw_the_worker_leave() {
+    let ends = |codes: [i32; 3]| {
+        let cancel = Cancel::default();
+        let events = WhenReady::then(|| cancel.raise(Level::Drain, Reason::Failure));
+        let [read, work, write] = codes.map(|code| {
+            format!("trap '' INT; {READY}; test $0 = read || cat >/dev/null; exit {code}")
+        });
+        let mut commands = scripts(&read, &work, &write);
+        commands.read.push("read".into());
+        run(&commands, &events, &cancel)
+    };
+    assert_eq!(ends([75, 130, 130]), Ok(Ended::Stopped));
+    assert_eq!(ends([130, 130, 130]), Ok(Ended::Stopped));
+    assert_eq!(ends([0, 0, 1]), Ok(Ended::All));
+    assert_eq!(ends([130, 130, 75]).unwrap_err().kind(), Kind::Temporary);
 }
 
 #[test]
 fn now_ends_children_that_do_not_listen() {
-    let deaf = "trap '' INT TERM; while :; do sleep 0.05; done";
+    let deaf = format!("trap '' INT TERM; {READY}; while :; do sleep 0.05; done");
     let cancel = Cancel::default();
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            sleep(Duration::from_millis(200));
-            cancel.request();
-            cancel.request();
-        });
-        let error = run(&scripts(deaf, deaf, deaf), &Kept::default(), &cancel).unwrap_err();
-        assert_eq!(error.kind(), Kind::Interrupted, "{error}");
-    });
+    let events = WhenReady::then(|| (0..2).for_each(|_| cancel.request()));
+    let error = run(&scripts(&deaf, &deaf, &deaf), &events, &cancel).unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted, "{error}");
 }

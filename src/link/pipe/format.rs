@@ -8,7 +8,8 @@
 //!          payload_xxh3:u64 (0 unless flags & 1) head_xxh3:u64 (of the 40 before and meta)
 //! meta     JSON: item, notes, error or parts; a part is a key, its length, a layout if frame
 //! payload  the parts one after the other; of frames the planes, rows without padding
-//! end      a head with "last", seq = number of packets, all else 0
+//! end      a head with "last", flags & 1 if it was stopped early, seq = number of packets, all
+//!          else 0
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -17,14 +18,14 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use super::Header;
 use crate::error::{Error, Result};
 use crate::frame::Layout;
-use crate::link::{Item, Notes, Packet, Payload};
+use crate::link::{Ended, Item, Notes, Packet, Payload};
 
 #[cfg(target_endian = "big")]
 compile_error!("frames cross pipes as they lie in memory, which has to be little-endian");
 
 const MAGIC: [u8; 8] = *b"LUMALOOM";
 /// Counts changes of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// A header's JSON is a few hundred bytes.
 const MAX_HEADER: u32 = 1 << 20;
 /// A packet's JSON holds two paths, a reason and the losses.
@@ -33,6 +34,7 @@ const MAX_META: u32 = 16 << 20;
 const PACKET: [u8; 4] = *b"pack";
 const LAST: [u8; 4] = *b"last";
 const HAS_PAYLOAD_SUM: u32 = 1;
+const STOPPED: u32 = 1;
 
 /// Bytes of a stream's first piece: magic, version and the length of what follows.
 pub(super) const PREFIX_BYTES: usize = 16;
@@ -165,7 +167,7 @@ pub(super) enum Head {
         sum: Option<u64>,
     },
     /// Nothing follows; so many packets came.
-    Last { count: u64 },
+    Last { count: u64, ended: Ended },
 }
 
 impl Head {
@@ -176,7 +178,10 @@ impl Head {
                 let flags = if sum.is_some() { HAS_PAYLOAD_SUM } else { 0 };
                 (PACKET, flags, seq, meta, payload, sum.unwrap_or(0))
             }
-            Self::Last { count } => (LAST, 0, count, 0, 0, 0),
+            Self::Last { count, ended } => {
+                let flags = if ended == Ended::Stopped { STOPPED } else { 0 };
+                (LAST, flags, count, 0, 0, 0)
+            }
         };
         let mut out = [0; HEAD_BYTES];
         out[0..4].copy_from_slice(&magic);
@@ -205,7 +210,10 @@ impl Head {
                 let sum = (flags & HAS_PAYLOAD_SUM != 0).then(|| u64_at(bytes, 32));
                 Ok(Self::Packet { seq, meta, payload, sum })
             }
-            LAST => Ok(Self::Last { count: seq }),
+            LAST if flags & !STOPPED == 0 => {
+                let ended = if flags & STOPPED != 0 { Ended::Stopped } else { Ended::All };
+                Ok(Self::Last { count: seq, ended })
+            }
             _ => Err(garbage("has something else where a packet should begin")),
         }
     }

@@ -16,7 +16,7 @@ use super::format::{
 };
 use crate::error::{Error, Stop};
 use crate::frame::{Depth, Frame, Layout, Plane, PlaneShape, Samples};
-use crate::link::{Cancel, Notes, Packet, Part, Payload, Permit, Queue};
+use crate::link::{Cancel, Notes, Packet, Part, Payload, Permit, Queue, Received};
 
 /// How long a wait may oversleep a cancellation, in milliseconds.
 const TICK_MS: i64 = 50;
@@ -49,19 +49,19 @@ impl PipeRx {
         Ok((header, Self { from, limit, count: 0, bytes: 0, queue: Arc::clone(queue) }))
     }
 
-    pub(in crate::link) fn recv(&mut self) -> Result<Option<Packet>, Stop> {
+    pub(in crate::link) fn recv(&mut self) -> Result<Received, Stop> {
         self.look();
         let mut bytes = [0; HEAD_BYTES];
         self.from.fill(&mut bytes)?;
         let (seq, meta, payload, sum) = match Head::parse(&bytes, self.limit)? {
             Head::Packet { seq, meta, payload, sum } => (seq, meta, payload, sum),
-            Head::Last { count } => {
+            Head::Last { count, ended } => {
                 Head::check(&bytes, &[])?;
                 if count != self.count {
                     let came = self.count;
                     return Err(garbage(&format!("ends after {came} of {count} packets")).into());
                 }
-                return Ok(None);
+                return Ok(Received::End(ended));
             }
         };
         let meta = self.from.bytes(meta.into())?;
@@ -87,7 +87,8 @@ impl PipeRx {
         self.count += 1;
         let outcome = meta.error.map_or(Ok(parts), Err);
         let notes: Notes = meta.notes;
-        Ok(Some(Packet { seq, item: meta.item, outcome, notes, permit: Permit::none() }))
+        let packet = Packet { seq, item: meta.item, outcome, notes, permit: Permit::none() };
+        Ok(Received::Packet(Box::new(packet)))
     }
 
     /// Moves the dial: the bytes that wait, in packets of the mean size so far.

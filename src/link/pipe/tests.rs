@@ -11,7 +11,7 @@ use super::*;
 use crate::error::{Error, Kind};
 use crate::event::Loss;
 use crate::frame::{Depth, Frame, Model, Plane, Samples, Size, Subsampling, Ycbcr};
-use crate::link::{Item, Packet, Part, Payload, channel};
+use crate::link::{Ended, Item, Packet, Part, Payload, Received, channel};
 
 fn item() -> Item {
     Item { input: "a.jpg".into(), rel: "a.jpg".into(), number: 1, size: 3, mtime_ns: 5 }
@@ -60,7 +60,7 @@ fn stream(packets: Vec<Packet>, checksum: Checksum) -> Vec<u8> {
     for packet in packets {
         tx.send(packet).unwrap();
     }
-    tx.finish().unwrap();
+    tx.finish(Ended::All).unwrap();
     reading.join().unwrap()
 }
 
@@ -72,10 +72,10 @@ fn take(bytes: &[u8], limit: u64) -> Result<Vec<Packet>, Stop> {
         scope.spawn(move || drop(File::from(to).write_all(bytes)));
         let (_, mut rx) = reader(from, limit, &Cancel::default(), &Arc::default())?;
         let mut packets = Vec::new();
-        while let Some(packet) = rx.recv()? {
+        while let Some(packet) = rx.recv()?.packet() {
             packets.push(packet);
         }
-        assert!(rx.recv().unwrap().is_none(), "an end stays an end");
+        assert!(rx.recv().unwrap().packet().is_none(), "an end stays an end");
         Ok(packets)
     })
 }
@@ -132,9 +132,9 @@ fn the_bytes_are_frozen() {
     let packet = Packet::bytes(7, item(), b"xyz".to_vec());
     let meta = format::Meta::bytes_of(&packet).unwrap();
     let head = format::Head::Packet { seq: 7, meta: meta.len() as u32, payload: 3, sum: Some(9) };
-    let last = format::Head::Last { count: 1 };
+    let last = |ended| format::Head::Last { count: 1, ended };
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    assert_eq!(&header[..16], b"LUMALOOM\x01\0\0\0\x79\0\0\0");
+    assert_eq!(&header[..16], b"LUMALOOM\x02\0\0\0\x79\0\0\0");
     assert_eq!(
         std::str::from_utf8(&header[16..header.len() - 8]).unwrap(),
         r#"{"version":"0.1.0","job":"images","strict":false,"total":null,"layout":null,"time_base":null,"source":null,"stream":null}"#
@@ -150,10 +150,11 @@ fn the_bytes_are_frozen() {
          f3e024e932a08d11"
     );
     assert_eq!(
-        hex(&last.bytes(&[])),
+        hex(&last(Ended::All).bytes(&[])),
         "6c61737400000000010000000000000000000000000000000000000000000000000000000000000\
          041b3d65bf21b0c50"
     );
+    assert_eq!(hex(&last(Ended::Stopped).bytes(&[])), "STOPPEDHEX");
 }
 
 #[test]
@@ -201,7 +202,7 @@ fn a_reader_that_goes_away_is_an_echo() {
     let mut tx = writer(to, &Header::new("images"), Checksum::Heads).unwrap();
     drop(from);
     assert_eq!(tx.send(Packet::bytes(0, item(), vec![])), Err(Stop::Echo));
-    assert_eq!(tx.finish(), Err(Stop::Echo));
+    assert_eq!(tx.finish(Ended::All), Err(Stop::Echo));
 }
 
 #[test]
@@ -212,7 +213,7 @@ fn a_stop_ends_the_wait_for_a_silent_writer() {
     thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let (_, mut rx) = reader(from, MAX_PAYLOAD, &cancel, &Arc::default()).unwrap();
-            rx.recv().map(|p| p.is_some())
+            rx.recv().map(|p| p.packet().is_some())
         });
         thread::sleep(std::time::Duration::from_millis(20));
         cancel.request();
@@ -223,13 +224,25 @@ fn a_stop_ends_the_wait_for_a_silent_writer() {
 }
 
 #[test]
-fn both_transports_tell_a_dropped_end_from_a_finished_one() {
-    let (tx, mut rx) = channel(1);
-    drop(tx);
-    assert!(matches!(rx.recv(), Err(Stop::Echo)));
-    let (tx, mut rx) = channel(1);
-    tx.finish().unwrap();
-    assert!(rx.recv().unwrap().is_none() && rx.recv().unwrap().is_none());
+fn both_transports_tell_a_dropped_end_from_a_whole_one_and_from_a_stopped_one() {
+    let over_pipe = || {
+        let (from, to) = pipe().unwrap();
+        let tx = writer(to, &Header::new("images"), Checksum::Heads).unwrap();
+        let (_, rx) = reader(from, MAX_PAYLOAD, &Cancel::default(), &Arc::default()).unwrap();
+        (tx, rx)
+    };
+    for pair in [|| channel(1), over_pipe] {
+        let (tx, mut rx) = pair();
+        drop(tx);
+        assert!(matches!(rx.recv(), Err(Stop::Echo)));
+        for ended in [Ended::All, Ended::Stopped] {
+            let (tx, mut rx) = pair();
+            tx.finish(ended).unwrap();
+            for _ in 0..2 {
+                assert!(matches!(rx.recv(), Ok(Received::End(end)) if end == ended));
+            }
+        }
+    }
     let (mut tx, rx) = channel(1);
     drop(rx);
     assert_eq!(tx.send(Packet::bytes(0, item(), vec![])), Err(Stop::Echo));

@@ -10,7 +10,7 @@ use super::format::{Head, Meta, header_bytes};
 use super::{Checksum, Header, MAX_PAYLOAD};
 use crate::error::{Error, Stop};
 use crate::frame::{Frame, Samples};
-use crate::link::{Cancel, Packet, Payload};
+use crate::link::{Cancel, Ended, Packet, Payload};
 
 /// Writes packets to a pipe. Nothing is copied or buffered on the way.
 pub(in crate::link) struct PipeTx {
@@ -63,8 +63,8 @@ impl PipeTx {
         Ok(())
     }
 
-    pub(in crate::link) fn finish(mut self) -> Result<(), Stop> {
-        let last = Head::Last { count: self.count }.bytes(&[]);
+    pub(in crate::link) fn finish(mut self, ended: Ended) -> Result<(), Stop> {
+        let last = Head::Last { count: self.count, ended }.bytes(&[]);
         self.to.write_all(&last).map_err(stop)
     }
 }
