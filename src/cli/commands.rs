@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use lumaloom::error::{Error, Result};
-use lumaloom::exec::child::EVENTS_FD;
+use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
 use lumaloom::exec::processes::StageCommands;
 use lumaloom::journal::Start;
 use lumaloom::sink::{Clobber, Durable, Template};
@@ -102,6 +102,7 @@ fn write(job: &Job, start: Start) -> Vec<OsString> {
         if start == Start::Resume {
             words.push("--resume".into());
         }
+        words.extend(["--lock-fd".into(), LOCK_FD.to_string().into()]);
         words.extend(["--recipe-hash".into(), format!("{:016x}", recipe.hash).into()]);
         if !recipe.chain.is_empty() {
             words.extend(["--chain".into(), recipe.chain.into()]);
@@ -154,6 +155,7 @@ mod tests {
         assert_eq!(read.manifest.as_deref(), Some(manifest));
         assert_eq!((read.reading.io_threads.get(), read.memory.mem), (4, Mem::Bytes(1 << 30)));
         assert_eq!(work.pixels.filter, Some(job.recipe.chain.to_string()));
+        assert_eq!(write.lock_fd, Some(LOCK_FD));
         assert_eq!(write.recipe_hash, job.journal_recipe().hash);
         assert!(write.resume && write.writing.overwrite && write.writing.durable);
         assert_eq!(write.events.epoch, Some(epoch.as_nanos()));

@@ -1,6 +1,7 @@
 //! `lumaloom images`: checks in the contract's order, the run, the summary, the exit code.
 
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ struct Begun {
     left: Remaining,
     /// The folder that relative paths start from.
     base: PathBuf,
-    /// Held until the writer takes over.
+    /// Held to the end, in process mode by the writer too.
     owner: Option<Owner>,
     past: Option<Past>,
     start: Start,
@@ -175,7 +176,7 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
             begun.sweep(&job.out);
             Ok(Ended::All)
         }
-        ModeArg::Processes => in_processes(job, begun, todo, epoch, &watch, &cancel),
+        ModeArg::Processes => in_processes(job, &begun, todo, epoch, &watch, &cancel),
         ModeArg::Threads | ModeArg::Inline => {
             in_process(job, &begun, journal, todo, epoch, &watch, &cancel)
         }
@@ -228,11 +229,11 @@ fn in_process(
     })
 }
 
-/// Each stage in a process of its own. The folder changes hands: the write stage owns it while
-/// it writes, so that it stays owned if this process is killed.
+/// Each stage in a process of its own. The write stage owns the folder beside this process, so
+/// that it stays owned if this one is killed.
 fn in_processes(
     job: &Job,
-    begun: Begun,
+    begun: &Begun,
     todo: Vec<Item>,
     epoch: Epoch,
     watch: &Watch,
@@ -247,9 +248,9 @@ fn in_processes(
         }
     };
     let commands = commands::of(job, manifest.as_deref(), begun.start, epoch)?;
-    drop(begun.owner);
     let care = Care { on_error: job.on_error, ..Care::default() };
-    exec::processes::run(&commands, &care, watch.observer(), cancel)
+    let lock = begun.owner.as_ref().map(AsFd::as_fd);
+    exec::processes::run(&commands, lock, &care, watch.observer(), cancel)
 }
 
 impl Job {

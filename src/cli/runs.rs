@@ -103,7 +103,7 @@ impl<'a> Runs<'a> {
         )?;
         let care = Care { on_error: OnError::Stop, ..Care::default() };
         // A failure, which is what would stop it, is looked for by the caller.
-        exec::processes::run(&commands, &care, tally, self.cancel).map(drop)
+        exec::processes::run(&commands, None, &care, tally, self.cancel).map(drop)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +129,10 @@ fn write_folder(
     rx: Rx,
     context: &Context<'_>,
 ) -> Result<Ended, Stop> {
-    let owner = owner::lock(out)?;
+    let owner = match args.lock_fd {
+        Some(number) => owner::inherit(out, descriptor("--lock-fd", number)?)?,
+        None => owner::lock(out)?,
+    };
     if let Some(text) = owner.warning() {
         context.observer.on(&Event::Warning { text });
     }
@@ -162,6 +165,12 @@ fn receive(
         return Err(Error::usage(format!("the stream is of a {theirs} job, not of images")).into());
     }
     Ok((header, rx))
+}
+
+/// A descriptor that a parent left under this number.
+fn descriptor(option: &str, number: RawFd) -> Result<OwnedFd> {
+    exec::child::inherited(number)
+        .map_err(|e| Error::usage(format!("{option} {number} is no open descriptor: {e}")))
 }
 
 /// A copy of stdin or stdout, which must not be a terminal.
@@ -236,9 +245,7 @@ impl Ear {
         let mut observers: Vec<Arc<dyn Observer>> = vec![tally.clone()];
         let listener = match events.events_fd {
             Some(number) => {
-                let lines = exec::child::open_events(number).map_err(|e| {
-                    Error::usage(format!("--events-fd {number} is no open descriptor: {e}"))
-                })?;
+                let lines = exec::child::events(descriptor("--events-fd", number)?);
                 observers.push(Arc::new(lines));
                 Listener::Parent
             }

@@ -1,25 +1,21 @@
 //! The child's side of `--mode processes`: one stage, run by the same function as in a thread.
 
 use std::fs::File;
-use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::OwnedFd;
 
-use super::{Listening, OnError, Settings, system, watched};
+use super::{Listening, OnError, Settings, watched};
 use crate::error::Stop;
 use crate::event::{Event, Observer, StageName};
 use crate::link::Cancel;
 use crate::observe::Lines;
 use crate::stage::Context;
 
-pub use super::system::EVENTS_FD;
+pub use super::system::{EVENTS_FD, LOCK_FD, inherited};
 
-/// Writes events as JSON lines to the descriptor that the parent left under `number`
-/// (`--events-fd`); each line is one `write`, so lines never mix.
-///
-/// # Errors
-/// When there is no such descriptor.
-pub fn open_events(number: RawFd) -> io::Result<Lines<File>> {
-    Ok(Lines::new(File::from(system::inherited(number)?)))
+/// Writes events as JSON lines to the descriptor that the parent left (`--events-fd`); each
+/// line is one `write`, so lines never mix.
+pub fn events(descriptor: OwnedFd) -> Lines<File> {
+    Lines::new(File::from(descriptor))
 }
 
 /// Runs one stage under watch: `body` makes its links and calls `run_source`, `run_work` or

@@ -10,7 +10,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::Builder;
@@ -67,6 +67,9 @@ const INTERRUPTED: i32 = 130;
 /// Runs the stages to their end; all are gone and all threads joined when it returns. To be
 /// called from the main thread: the system ends the children when the calling thread dies.
 ///
+/// `lock` is what makes this process the owner of the output folder. The writer holds it too,
+/// so the folder is never free in between, and stays owned until the last of both is gone.
+///
 /// `Stopped` if a failed item was to stop the run and others were not begun.
 ///
 /// # Errors
@@ -75,12 +78,13 @@ const INTERRUPTED: i32 = 130;
 /// echoes.
 pub fn run(
     commands: &StageCommands,
+    lock: Option<BorrowedFd<'_>>,
     care: &Care,
     observer: &dyn Observer,
     cancel: &Cancel,
 ) -> Result<Ended> {
     let listening = Listening { observer, cancel, on_error: care.on_error };
-    let (mut family, events) = Family::spawn(commands)?;
+    let (mut family, events) = Family::spawn(commands, lock)?;
     let (news, heard) = unbounded();
     std::thread::scope(|scope| {
         let listening = &listening;
@@ -126,7 +130,10 @@ struct Family {
 
 impl Family {
     /// Starts the children and gives the reading ends of their events.
-    fn spawn(commands: &StageCommands) -> Result<(Self, Vec<OwnedFd>)> {
+    fn spawn(
+        commands: &StageCommands,
+        lock: Option<BorrowedFd<'_>>,
+    ) -> Result<(Self, Vec<OwnedFd>)> {
         let (from_read, read_out) = pipe()?;
         let (from_work, work_out) = pipe()?;
         let mut family = Self { stages: Vec::new(), causes: Vec::new(), interrupted: false };
@@ -139,7 +146,8 @@ impl Family {
         for (name, words, input, output) in plan {
             let (events, told) = pipe()?;
             listening.push(events);
-            family.add(name, words, input, output, &told)?;
+            let lock = lock.filter(|_| name == StageName::Write);
+            family.add(name, words, [input, output], told.as_fd(), lock)?;
         }
         Ok((family, listening))
     }
@@ -148,9 +156,9 @@ impl Family {
         &mut self,
         name: StageName,
         words: &[OsString],
-        input: Option<OwnedFd>,
-        output: Option<OwnedFd>,
-        events: &OwnedFd,
+        [input, output]: [Option<OwnedFd>; 2],
+        events: BorrowedFd<'_>,
+        lock: Option<BorrowedFd<'_>>,
     ) -> Result<()> {
         let (program, arguments) = words.split_first().ok_or_else(|| {
             Error::internal(format!("the {} stage has no command", name.as_str()))
@@ -162,7 +170,8 @@ impl Family {
         command.process_group(self.group().map_or(0, Pid::as_raw_pid));
         // The writer may have something to remove; the end of its stream tells it to.
         let at_death = if name == StageName::Write { Signal::TERM } else { Signal::KILL };
-        system::tie(&mut command, at_death, events);
+        system::tie(&mut command, at_death);
+        system::hand(&mut command, events, lock);
         let child = command.spawn().map_err(|e| {
             Error::system(format!("failed to start the {} stage: {e}", name.as_str()))
         })?;

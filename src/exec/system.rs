@@ -6,16 +6,18 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::Signal;
 
 /// The number under which a child finds the events pipe.
 pub const EVENTS_FD: RawFd = 3;
 
-/// Makes the child get `signal` when the calling thread dies, and find `events` as
-/// [`EVENTS_FD`]. `events` has to stay open until the child was spawned.
-pub(super) fn tie(command: &mut Command, signal: Signal, events: &OwnedFd) {
-    let (parent, events) = (rustix::process::getpid(), events.as_raw_fd());
+/// The number under which the writer finds the lock of the output folder.
+pub const LOCK_FD: RawFd = 4;
+
+/// Makes the child get `signal` when the calling thread dies.
+pub(super) fn tie(command: &mut Command, signal: Signal) {
+    let parent = rustix::process::getpid();
     let tie = move || {
         #[cfg(target_os = "linux")]
         rustix::process::set_parent_process_death_signal(Some(signal))?;
@@ -25,26 +27,48 @@ pub(super) fn tie(command: &mut Command, signal: Signal, events: &OwnedFd) {
         if rustix::process::getppid() != Some(parent) {
             return Err(io::Error::from_raw_os_error(libc::ESRCH));
         }
-        if events == EVENTS_FD {
-            // SAFETY: the number is that of `events`, which the parent holds open.
-            let fd = unsafe { BorrowedFd::borrow_raw(events) };
-            return Ok(fcntl_setfd(fd, FdFlags::empty())?);
-        }
-        // SAFETY: two integers. Whatever had the number in this child was to be closed by
-        // exec: Rust opens everything with CLOEXEC.
-        match unsafe { libc::dup2(events, EVENTS_FD) } {
-            -1 => Err(io::Error::last_os_error()),
-            _ => Ok(()),
-        }
+        Ok(())
     };
-    // SAFETY: between fork and exec only async-signal-safe calls are made (prctl, getppid,
-    // dup2, fcntl); nothing is allocated or locked, errors included.
+    // SAFETY: between fork and exec only async-signal-safe calls are made (prctl, getppid);
+    // nothing is allocated or locked, errors included.
     unsafe { command.pre_exec(tie) };
+}
+
+/// Makes the child find `events` as [`EVENTS_FD`] and `lock`, if there is one, as [`LOCK_FD`].
+/// Both have to stay open until the child was spawned.
+pub(super) fn hand(command: &mut Command, events: BorrowedFd<'_>, lock: Option<BorrowedFd<'_>>) {
+    let given = [Some(events), lock].map(|fd| fd.map(|fd| fd.as_raw_fd()));
+    let hand = move || {
+        // Out of the way first: one of them may have the number that the other is to get.
+        let mut aside = [None, None];
+        for (fd, aside) in given.iter().zip(&mut aside) {
+            if let Some(fd) = fd {
+                // SAFETY: the number is that of a descriptor that the parent holds open.
+                let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+                *aside = Some(fcntl_dupfd_cloexec(fd, LOCK_FD + 1)?);
+            }
+        }
+        for (fd, number) in aside.iter().zip([EVENTS_FD, LOCK_FD]) {
+            let Some(fd) = fd else { continue };
+            // SAFETY: two integers. Whatever had the number in this child was to be closed by
+            // exec: Rust opens everything with CLOEXEC.
+            if unsafe { libc::dup2(fd.as_raw_fd(), number) } == -1 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only async-signal-safe calls are made (fcntl, dup2,
+    // close); nothing is allocated or locked, errors included.
+    unsafe { command.pre_exec(hand) };
 }
 
 /// A copy of a descriptor that was inherited under a number. The original is marked to be
 /// closed by exec, so that no program started from here holds it.
-pub(super) fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+///
+/// # Errors
+/// When there is no such descriptor.
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     if number < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }

@@ -1,8 +1,9 @@
 //! One run owns an output folder: an advisory lock on a file inside it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{Read, Seek, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,32 @@ enum Held {
     Unsupported,
 }
 
+/// Makes this process an owner beside the one that handed down its lock file, so that there is
+/// no moment in which the folder has none.
+///
+/// # Errors
+/// `Usage`: the descriptor is not of this folder's lock file. `Temporary`: another run owns it.
+/// `System`: the lock file cannot be looked at.
+pub fn inherit(out: &Path, lock: OwnedFd) -> Result<Owner> {
+    let path = lock_file(out);
+    let mut file = File::from(lock);
+    let is = |meta: Metadata| (meta.dev(), meta.ino());
+    let look = |meta: std::io::Result<Metadata>| meta.map(is);
+    let looked = look(file.metadata()).and_then(|given| Ok((given, look(path.metadata())?)));
+    let (given, named) = looked.map_err(|e| Error::io("look at", &path, &e))?;
+    if given != named {
+        return Err(Error::usage(format!(
+            "the lock that was handed down is not {}",
+            path.display()
+        )));
+    }
+    match try_lock(&file) {
+        Ok(held) => Ok(Owner { file, held, path }),
+        Err(Errno::WOULDBLOCK) => Err(busy(out, &mut file, Duration::ZERO)),
+        Err(e) => Err(Error::io("lock", &path, &e.into())),
+    }
+}
+
 /// Makes this run the owner of an output folder, which is created if it is not there. A lock
 /// that another run holds is waited for, [`PATIENCE`] long.
 ///
@@ -47,7 +74,7 @@ pub fn lock(out: &Path) -> Result<Owner> {
 fn lock_within(out: &Path, patience: Duration) -> Result<Owner> {
     let folder = out.join(FOLDER);
     std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
-    let path = folder.join("lock");
+    let path = lock_file(out);
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -57,20 +84,34 @@ fn lock_within(out: &Path, patience: Duration) -> Result<Owner> {
         .map_err(|e| Error::io("open", &path, &e))?;
     let start = Instant::now();
     loop {
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                sign(&mut file).map_err(|e| Error::io("write", &path, &e))?;
-                return Ok(Owner { file, held: Held::Locked, path });
+        match try_lock(&file) {
+            Ok(held) => {
+                if held == Held::Locked {
+                    sign(&mut file).map_err(|e| Error::io("write", &path, &e))?;
+                }
+                return Ok(Owner { file, held, path });
             }
-            Err(Errno::INTR) => {}
             Err(Errno::WOULDBLOCK) if start.elapsed() < patience => std::thread::sleep(PAUSE),
             Err(Errno::WOULDBLOCK) => return Err(busy(out, &mut file, patience)),
-            // Some network file systems have no locks. Refusing to work there helps nobody.
-            Err(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => {
-                return Ok(Owner { file, held: Held::Unsupported, path });
-            }
             Err(e) => return Err(Error::io("lock", &path, &e.into())),
         }
+    }
+}
+
+fn lock_file(out: &Path) -> PathBuf {
+    out.join(FOLDER).join("lock")
+}
+
+/// One try. A file that is locked already by the same open file is locked.
+fn try_lock(file: &File) -> Result<Held, Errno> {
+    loop {
+        return match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Held::Locked),
+            Err(Errno::INTR) => continue,
+            // Some network file systems have no locks. Refusing to work there helps nobody.
+            Err(Errno::NOSYS | Errno::NOTSUP | Errno::NOLCK) => Ok(Held::Unsupported),
+            Err(e) => Err(e),
+        };
     }
 }
 
@@ -122,6 +163,25 @@ mod tests {
         let pid = format!("process {}", std::process::id());
         assert!(error.to_string().starts_with(&pid), "{error}");
         drop(first);
+        lock_within(&out, Duration::ZERO).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_was_handed_down_outlives_its_giver() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        let copy = |owner: &Owner| owner.as_fd().try_clone_to_owned().unwrap();
+        let giver = lock(&out).unwrap();
+        let heir = inherit(&out, copy(&giver)).unwrap();
+        drop(giver);
+        let error = lock_within(&out, Duration::ZERO).unwrap_err();
+        assert_eq!(error.kind(), Kind::Temporary);
+        // Another folder's lock is none here, nor is a file that someone else has locked.
+        let other = lock(&dir.path().join("other")).unwrap();
+        assert_eq!(inherit(&out, copy(&other)).unwrap_err().kind(), Kind::Usage);
+        let unlocked = File::open(lock_file(&out)).unwrap();
+        assert_eq!(inherit(&out, unlocked.into()).unwrap_err().kind(), Kind::Temporary);
+        drop(heir);
         lock_within(&out, Duration::ZERO).unwrap();
     }
 

@@ -106,6 +106,9 @@ pub struct StageWriteArgs {
     /// The chain, for the journal
     #[arg(long, value_name = "CHAIN", default_value = "", allow_hyphen_values = true)]
     pub chain: String,
+    /// The output folder's lock is held under this open descriptor; a parent gives it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(3..))]
+    pub lock_fd: Option<i32>,
     #[command(flatten)]
     pub events: EventArgs,
 }

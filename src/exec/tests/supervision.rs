@@ -1,6 +1,8 @@
 //! The parent of three processes, with shell scripts for children.
 
 use std::ffi::OsString;
+use std::io::{Seek, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
@@ -16,7 +18,7 @@ fn scripts(read: &str, work: &str, write: &str) -> StageCommands {
 fn run(commands: &StageCommands, events: &dyn Observer, cancel: &Cancel) -> Result<Ended> {
     let care = Care { grace: Duration::from_millis(300), ..Care::default() };
     let begin = Instant::now();
-    let ended = processes::run(commands, &care, events, cancel);
+    let ended = processes::run(commands, None, &care, events, cancel);
     assert!(begin.elapsed() < Duration::from_secs(8), "took {:?}", begin.elapsed());
     ended
 }
@@ -63,6 +65,18 @@ fn a_cause_outweighs_echoes_whoever_ends_first() {
     assert_eq!(echoes.unwrap_err().kind(), Kind::Temporary);
     let odd = run(&scripts("exit 0", "exit 9", "exit 75"), &Kept::default(), &Cancel::default());
     assert!(odd.unwrap_err().to_string().contains("code 9"));
+}
+
+#[test]
+fn the_writer_alone_is_handed_the_lock() {
+    let lock = tempfile::tempfile().unwrap();
+    writeln!(&lock, "locked").unwrap();
+    (&lock).rewind().unwrap();
+    let none = "test -e /dev/fd/4 && exit 9; cat >/dev/null";
+    let commands = scripts("test -e /dev/fd/4 && exit 9; exit 0", none, "grep -q locked <&4");
+    let (care, cancel) = (Care::default(), Cancel::default());
+    let ended = processes::run(&commands, Some(lock.as_fd()), &care, &Kept::default(), &cancel);
+    assert_eq!(ended, Ok(Ended::All));
 }
 
 #[test]
