@@ -66,7 +66,7 @@ fn read(args: &StageReadArgs, arguments: &[OsString]) -> Result<u8> {
     let _signals = at_signals(StageName::Read, &cancel)?;
     let ended = ear.run(&settings, &cancel, |context| {
         let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
-        let (ahead, _) = exec::budgets(&settings, &cancel);
+        let ahead = exec::budget_of(StageName::Read, &settings, &cancel);
         let reading = Reading { io_threads: settings.io_threads, budget: &ahead };
         run_source(&source, tx, &reading, context)
     });
@@ -88,7 +88,7 @@ fn work(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
     let ended = ear.run(&settings, &cancel, |context| {
         let (header, rx) = receive(input, &settings, context)?;
         let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
-        let (_, frames) = exec::budgets(&settings, &cancel);
+        let frames = exec::budget_of(StageName::Work, &settings, &cancel);
         let computing = Computing {
             pool: &pool(settings.threads)?,
             split: settings.split,

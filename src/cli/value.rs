@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use lumaloom::link::show_bytes;
+
 /// `--mem`: bytes, or what the machine can spare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mem {
@@ -127,25 +129,6 @@ impl FromStr for Counts {
     }
 }
 
-/// Bytes for people: three digits and a binary unit.
-pub fn show_bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1000.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    let digits = if unit == 0 || value >= 100.0 {
-        0
-    } else if value >= 10.0 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.digits$} {}", UNITS[unit])
-}
-
 /// Seconds for people: `0.42 s`, `12.3 s`, `3 min 05 s`, `2 h 07 min`.
 pub fn show_seconds(seconds: f64) -> String {
     let whole = seconds.round() as u64;
@@ -209,10 +192,6 @@ mod tests {
 
     #[test]
     fn what_people_read() {
-        assert_eq!(show_bytes(999), "999 B");
-        assert_eq!(show_bytes(1023), "1.00 KiB");
-        assert_eq!(show_bytes(1 << 30), "1.00 GiB");
-        assert_eq!(show_bytes(300 << 20), "300 MiB");
         assert_eq!(show_seconds(0.416), "0.42 s");
         assert_eq!(show_seconds(185.2), "3 min 05 s");
         assert_eq!(show_seconds(7630.0), "2 h 07 min");

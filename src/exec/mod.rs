@@ -33,7 +33,7 @@ pub struct Settings {
     pub io_threads: usize,
     /// Packets that a link holds, 1...
     pub capacity: usize,
-    /// Bytes in flight: a quarter for what was read ahead, the rest for frames.
+    /// Bytes in flight: frames, and a quarter at most for what was read ahead.
     pub mem: u64,
     /// What happens to an item above that.
     pub over: Over,
@@ -133,12 +133,18 @@ impl monitor::Gauges for Gauges {
     }
 }
 
-/// The two budgets: what may be read ahead, and what frames may hold. Two, so that readers
-/// never take the memory that the packets before them need to get done.
-pub fn budgets(settings: &Settings, cancel: &Cancel) -> (Budget, Budget) {
+/// What may be read ahead and what frames may hold, where one process does both.
+fn budgets(settings: &Settings, cancel: &Cancel) -> (Budget, Budget) {
+    Budget::pair(settings.mem, settings.over, cancel, &settings.gauges.in_flight)
+}
+
+/// The budget of one stage in a process of its own: a quarter for reading ahead, the rest for
+/// frames. Neither process can see what the other holds, so nothing is lent; an item over its
+/// stage's part that fits the whole has the stage to itself, beside the other's part at most.
+pub fn budget_of(name: StageName, settings: &Settings, cancel: &Cancel) -> Budget {
     let ahead = settings.mem / 4;
-    let budget = |bytes| Budget::watched(bytes, settings.over, cancel, &settings.gauges.in_flight);
-    (budget(ahead), budget(settings.mem - ahead))
+    let part = if name == StageName::Read { ahead } else { settings.mem - ahead };
+    Budget::part(part, settings.mem, settings.over, cancel, &settings.gauges.in_flight)
 }
 
 /// Hands events on, and stops the run at the first failure where that is wished.

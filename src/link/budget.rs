@@ -1,4 +1,21 @@
 //! Memory by permit: bytes that packets may hold at once, given out first come, first served.
+//!
+//! What readers hold ahead of the work and what the work holds come out of one total, so that an
+//! item may have all of it. Two rules keep that free of circles ([`Budget::pair`]):
+//!
+//! - The work never waits for a reader. An item is admitted when it fits beside everything
+//!   else, its own coded bytes counted once, or when the work holds nothing. What the work
+//!   holds goes back by itself as outputs are written, so the wait ends.
+//! - A reader may wait for the work. It reads ahead if all of it stays under a quarter of the
+//!   total and leaves room for the largest item that the work has met of late; before the work has met
+//!   one, and of files above that, one at a time is read ahead, if it fits beside what is held.
+//!   The first reader to wait is served once nothing is held, at the latest.
+//!
+//! So readers cannot starve the work: what they hold leaves room for an item like those
+//! before. And the sum stays under the total, but for one case: an item that is larger than
+//! all before it, and larger than what was read ahead meanwhile leaves, cannot wait for packets
+//! that stand behind it. It runs beside their coded bytes, a quarter of the total at most.
+//! Reading them again later would avoid that, at the price of a way back to the source.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,6 +23,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::cancel::Cancel;
+use super::size::{show_bytes, size_for};
 use crate::error::{Error, Result};
 
 /// What happens to an item that is larger than the whole budget.
@@ -24,13 +42,25 @@ const TICK: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub struct Budget {
     shared: Arc<Shared>,
+    share: Share,
     over: Over,
     cancel: Cancel,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Share {
+    /// The work, or whoever has a budget alone.
+    Frames,
+    /// The readers of a budget that they share with the work.
+    Ahead,
 }
 
 #[derive(Debug)]
 struct Shared {
     total: u64,
+    /// The most that one item may have, `total` at least; `--mem`, where that is a number.
+    limit: u64,
     state: Mutex<State>,
     freed: Condvar,
     gauge: Arc<AtomicU64>,
@@ -38,10 +68,46 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Bytes held.
     used: u64,
-    /// Who waits, oldest first. Only the first may take: a large item would starve otherwise.
-    queue: VecDeque<u64>,
+    /// Those of them that readers hold.
+    ahead: u64,
+    /// The most that the work has asked for at once, of late.
+    largest: u64,
+    /// Who waits in each share, oldest first. Only the first may take: a large item would
+    /// starve otherwise.
+    queues: [VecDeque<u64>; 2],
     next: u64,
+}
+
+impl State {
+    /// Whether these bytes may be taken, of which `own` are held already.
+    fn fits(&self, share: Share, bytes: u64, own: u64, total: u64) -> bool {
+        let beside = (self.used - own).saturating_add(bytes) <= total;
+        match share {
+            Share::Frames => beside || self.used == self.ahead,
+            Share::Ahead => {
+                let known = if self.largest == 0 { total } else { self.largest };
+                let room = (total / 4).min(total.saturating_sub(known));
+                let ahead = self.ahead == 0 || self.ahead.saturating_add(bytes) <= room;
+                self.used == 0 || (ahead && beside)
+            }
+        }
+    }
+
+    fn hold(&mut self, share: Share, bytes: u64) {
+        self.used = self.used.saturating_add(bytes);
+        if share == Share::Ahead {
+            self.ahead = self.ahead.saturating_add(bytes);
+        }
+    }
+
+    fn give_back(&mut self, share: Share, bytes: u64) {
+        self.used -= bytes;
+        if share == Share::Ahead {
+            self.ahead -= bytes;
+        }
+    }
 }
 
 impl Budget {
@@ -53,9 +119,27 @@ impl Budget {
     /// The same; waits end at `Cancel`'s `Now`, and `gauge` follows the bytes held (several
     /// budgets may share one gauge).
     pub fn watched(total: u64, over: Over, cancel: &Cancel, gauge: &Arc<AtomicU64>) -> Self {
-        let gauge = Arc::clone(gauge);
-        let shared = Shared { total, state: Mutex::default(), freed: Condvar::new(), gauge };
-        Self { shared: Arc::new(shared), over, cancel: cancel.clone() }
+        Self::part(total, total, over, cancel, gauge)
+    }
+
+    /// A part of a larger budget whose other part is out of reach, in another process. An item
+    /// over `total` and up to `limit`, which is the whole, runs alone.
+    pub fn part(
+        total: u64,
+        limit: u64,
+        over: Over,
+        cancel: &Cancel,
+        gauge: &Arc<AtomicU64>,
+    ) -> Self {
+        let (gauge, limit) = (Arc::clone(gauge), limit.max(total));
+        let shared = Shared { total, limit, state: Mutex::default(), freed: Condvar::new(), gauge };
+        Self { shared: Arc::new(shared), share: Share::Frames, over, cancel: cancel.clone() }
+    }
+
+    /// One budget for what is read ahead and for the work on it, in this order.
+    pub fn pair(total: u64, over: Over, cancel: &Cancel, gauge: &Arc<AtomicU64>) -> (Self, Self) {
+        let frames = Self::watched(total, over, cancel, gauge);
+        (Self { share: Share::Ahead, ..frames.clone() }, frames)
     }
 
     /// All of it, in bytes.
@@ -71,41 +155,59 @@ impl Budget {
     /// Waits until `bytes` are free and everyone who asked earlier was served.
     ///
     /// # Errors
-    /// `Input` if it is more than the whole budget and that is to be refused; `Interrupted`
+    /// `Input` if it is more than one item may have and that is to be refused; `Interrupted`
     /// when the run was told to stop now.
     pub fn take(&self, bytes: u64) -> Result<Permit> {
-        let total = self.shared.total;
-        if bytes > total && self.over == Over::Refuse {
+        self.exchange(Permit::none(), bytes)
+    }
+
+    /// The same for an item that holds some of it already; that is given back in either case.
+    ///
+    /// # Errors
+    /// As for `take`.
+    pub fn exchange(&self, have: Permit, bytes: u64) -> Result<Permit> {
+        let (total, limit) = (self.shared.total, self.shared.limit);
+        if bytes > limit && self.over == Over::Refuse {
             return Err(Error::input(format!(
-                "needs {bytes} bytes of memory at once, over the {total} that --mem leaves \
-                 for this; raise --mem"
+                "needs {} at once, over the {} of --mem; --mem {} would do",
+                show_bytes(bytes),
+                show_bytes(limit),
+                size_for(bytes)
             )));
         }
+        let ours = have.from.as_ref().is_some_and(|from| Arc::ptr_eq(from, &self.shared));
+        let own = if ours { have.bytes } else { 0 };
+        let queue = self.share as usize;
         let mut state = self.shared.lock();
         let me = state.next;
         state.next += 1;
-        state.queue.push_back(me);
+        state.queues[queue].push_back(me);
+        if self.share == Share::Frames {
+            // One that never comes again is forgotten after a dozen others.
+            state.largest = bytes.max(state.largest - state.largest / 8);
+        }
         loop {
             if self.cancel.is_now() {
-                state.queue.retain(|other| *other != me);
+                state.queues[queue].retain(|other| *other != me);
                 drop(state);
                 self.shared.freed.notify_all();
                 return Err(self.cancel.error());
             }
-            let fits = state.used == 0 || state.used.saturating_add(bytes) <= total;
-            if fits && state.queue.front() == Some(&me) {
+            let first = state.queues[queue].front() == Some(&me);
+            if first && state.fits(self.share, bytes, own, total) {
                 break;
             }
             let woken = self.shared.freed.wait_timeout(state, TICK);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
-        state.queue.pop_front();
-        state.used = state.used.saturating_add(bytes);
+        state.queues[queue].pop_front();
+        state.hold(self.share, bytes);
         self.shared.gauge.fetch_add(bytes, Ordering::Relaxed);
         drop(state);
+        drop(have);
         // The next in the queue may fit beside this one.
         self.shared.freed.notify_all();
-        Ok(Permit { bytes, from: Some(Arc::clone(&self.shared)) })
+        Ok(Permit { bytes, share: self.share, from: Some(Arc::clone(&self.shared)) })
     }
 }
 
@@ -120,13 +222,14 @@ impl Shared {
 #[derive(Debug)]
 pub struct Permit {
     bytes: u64,
+    share: Share,
     from: Option<Arc<Shared>>,
 }
 
 impl Permit {
     /// Holds nothing.
     pub const fn none() -> Self {
-        Self { bytes: 0, from: None }
+        Self { bytes: 0, share: Share::Frames, from: None }
     }
 
     /// Bytes held.
@@ -142,7 +245,7 @@ impl Permit {
         }
         self.bytes -= back;
         if let Some(shared) = &self.from {
-            shared.lock().used -= back;
+            shared.lock().give_back(self.share, back);
             shared.gauge.fetch_sub(back, Ordering::Relaxed);
             shared.freed.notify_all();
         }
@@ -188,8 +291,9 @@ mod tests {
 
     #[test]
     fn an_item_over_the_budget_is_refused_by_name_or_runs_alone() {
-        let refused = Budget::new(100, Over::Refuse).take(101).unwrap_err();
-        assert!(refused.to_string().contains("--mem"), "{refused}");
+        let refused = Budget::new(1 << 30, Over::Refuse).take(1_500_000_000).unwrap_err();
+        let text = "needs 1.40 GiB at once, over the 1.00 GiB of --mem; --mem 1.4G would do";
+        assert_eq!(refused.to_string(), text);
         assert_eq!(refused.kind(), crate::error::Kind::Input);
 
         let budget = Budget::new(100, Over::Alone);
@@ -226,6 +330,63 @@ mod tests {
         });
     }
 
+    fn pair(total: u64) -> (Budget, Budget) {
+        Budget::pair(total, Over::Refuse, &Cancel::default(), &Arc::default())
+    }
+
+    /// What a share would give at once.
+    fn fits(budget: &Budget, bytes: u64) -> bool {
+        budget.shared.lock().fits(budget.share, bytes, 0, budget.total())
+    }
+
+    #[test]
+    fn readers_hold_a_quarter_and_leave_room_for_items_like_those_before() {
+        let (ahead, frames) = pair(100);
+        let first = ahead.take(10).unwrap();
+        assert!(!fits(&ahead, 1), "one file ahead before an item was met");
+        let first = frames.exchange(first, 40).unwrap();
+        assert_eq!(frames.used(), 40, "its coded bytes count once");
+        let second = ahead.take(20).unwrap();
+        assert!(fits(&ahead, 5) && !fits(&ahead, 6), "a quarter");
+        drop(first);
+        let large = frames.exchange(second, 95).unwrap();
+        let third = ahead.take(3).unwrap();
+        assert!(fits(&ahead, 2) && !fits(&ahead, 3), "what the largest leaves");
+        drop(large);
+        assert!(!fits(&ahead, 3), "it may come again");
+        let _large = frames.exchange(third, 95).unwrap();
+        assert!(fits(&ahead, 5) && !fits(&ahead, 6), "one at a time, and under the total");
+    }
+
+    #[test]
+    fn an_item_may_have_all_of_it_and_never_waits_for_readers() {
+        let (ahead, frames) = pair(100);
+        let own = ahead.take(30).unwrap();
+        let all = frames.exchange(own, 100).unwrap();
+        assert_eq!(frames.used(), 100);
+        drop(all);
+        let (own, small) = (ahead.take(0).unwrap(), frames.take(10).unwrap());
+        let _behind = ahead.take(20).unwrap();
+        let (tx, rx) = mpsc::channel();
+        thread::scope(|scope| {
+            scope.spawn(|| tx.send(frames.exchange(own, 90).unwrap()).unwrap());
+            assert!(rx.recv_timeout(A_MOMENT).is_err(), "waits for the work's own");
+            drop(small);
+            let _large = rx.recv().unwrap();
+            assert_eq!(frames.used(), 110, "beside what stands behind it");
+        });
+    }
+
+    #[test]
+    fn a_part_gives_up_to_the_whole_to_one_alone() {
+        let (cancel, gauge) = (Cancel::default(), Arc::default());
+        let part = Budget::part(75, 100, Over::Refuse, &cancel, &gauge);
+        drop(part.take(100).unwrap());
+        assert!(part.take(101).is_err());
+        let _small = part.take(1).unwrap();
+        assert!(fits(&part, 74) && !fits(&part, 75));
+    }
+
     #[test]
     fn now_ends_the_wait_and_the_queue_goes_on() {
         let (cancel, gauge) = (Cancel::default(), Arc::default());
@@ -240,6 +401,6 @@ mod tests {
         });
         drop(held);
         assert_eq!((budget.used(), gauge.load(Ordering::Relaxed)), (0, 0));
-        assert!(budget.shared.lock().queue.is_empty());
+        assert!(budget.shared.lock().queues.iter().all(VecDeque::is_empty));
     }
 }

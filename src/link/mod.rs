@@ -13,6 +13,7 @@ mod channel;
 mod packet;
 pub mod pipe;
 mod queue;
+mod size;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use budget::{Budget, Over, Permit};
 pub use cancel::{Cancel, Level, Reason};
 pub use packet::{Item, Notes, Packet, Part, Payload};
 pub use queue::Queue;
+pub use size::show_bytes;
 
 use crate::error::Stop;
 

@@ -287,8 +287,8 @@ pub fn admit(work: &dyn Work, mut packet: Packet, budget: &Budget) -> Result<(Pa
         packet.permit = Permit::none();
         return Ok((packet, Permit::none()));
     }
-    let permit = work.peak(&packet).and_then(|bytes| budget.take(bytes));
-    packet.permit = Permit::none();
+    let have = std::mem::take(&mut packet.permit);
+    let permit = work.peak(&packet).and_then(|bytes| budget.exchange(have, bytes));
     match permit {
         Ok(permit) => Ok((packet, permit)),
         Err(e) if e.kind() == Kind::Interrupted => Err(e),

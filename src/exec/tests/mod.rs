@@ -120,10 +120,9 @@ fn a_sink_that_fails_ends_the_run_with_its_own_error() {
 
 #[test]
 fn memory_is_held_to_and_a_large_item_runs_alone_or_fails() {
-    let run = |over, mem| {
+    let run = |over, mem, peak| {
         let (sink, kept) = Collect::new();
-        let work = Square { peak: |n| if n == 4 { 900 } else { 100 }, ..Square::default() };
-        let work = Square { jitter: true, ..work };
+        let work = Square { peak, jitter: true, ..Square::default() };
         let settings = Settings { over, mem, threads: 4, ..settings(4) };
         let gauge = settings.gauges.in_flight.clone();
         threads::run(
@@ -139,13 +138,18 @@ fn memory_is_held_to_and_a_large_item_runs_alone_or_fails() {
         let kept = Arc::try_unwrap(kept).unwrap().into_inner().unwrap();
         (kept, work.most.load(Ordering::Relaxed))
     };
-    // 300 of 400 are for frames: three small ones at a time.
-    let (kept, most) = run(Over::Alone, 400);
+    let over: fn(u64) -> u64 = |n| if n == 4 { 900 } else { 100 };
+    let (kept, most) = run(Over::Alone, 400, over);
     assert_eq!((kept.values.len(), most), (20, 900));
-    let (kept, most) = run(Over::Refuse, 400);
+    let (kept, most) = run(Over::Refuse, 400, over);
     assert_eq!(kept.values.len(), 19);
-    assert!(kept.failed[0].0 == 4 && kept.failed[0].1.to_string().contains("--mem"));
-    assert!(most <= 300, "{most}");
+    assert!(kept.failed[0].0 == 4 && kept.failed[0].1.to_string().contains("--mem 900 would do"));
+    assert!(most <= 400, "{most}");
+    // An item that needs all of it has all of it.
+    let (kept, most) = run(Over::Refuse, 400, |n| if n % 5 == 4 { 400 } else { 100 });
+    assert_eq!((kept.values.len(), most), (20, 400));
+    let (kept, most) = run(Over::Refuse, 400, |_| 390);
+    assert_eq!((kept.values.len(), most), (20, 390));
 }
 
 #[test]
@@ -342,7 +346,7 @@ fn over_pipes(
             child::run(StageName::Read, settings, events, cancel, |context| {
                 let header = pipe::Header::new("images");
                 let tx = pipe::writer(read_out, &header, pipe::Checksum::Heads)?;
-                let (ahead, _) = budgets(settings, cancel);
+                let ahead = budget_of(StageName::Read, settings, cancel);
                 let reading = Reading { io_threads: 2, budget: &ahead };
                 run_source(source, tx, &reading, context)
             })
@@ -352,7 +356,7 @@ fn over_pipes(
                 let queue = &settings.gauges.work;
                 let (header, rx) = pipe::reader(from_read, 1 << 20, cancel, queue)?;
                 let tx = pipe::writer(work_out, &header, pipe::Checksum::Payloads)?;
-                let (_, frames) = budgets(settings, cancel);
+                let frames = budget_of(StageName::Work, settings, cancel);
                 let pool = pool(2)?;
                 let computing = Computing {
                     pool: &pool,

@@ -34,7 +34,7 @@ fn two_hundred_schedules_end_right() {
             Numbers { order, broken: draw.one(&[none, |n| n % 5 == 1]), ..Numbers::new(count) };
         let work = Square {
             panics: draw.one(&[none, none, |n| n % 11 == 3]),
-            peak: draw.one(&[|_| 1, |n| 1 + n % 90, |n| if n == 2 { 500 } else { 40 }]),
+            peak: draw.one(&[|_| 1, |n| 1 + n % 90, |_| 40, |n| if n == 2 { 500 } else { 40 }]),
             jitter: draw.below(2) == 1,
             ..Square::default()
         };
@@ -70,6 +70,11 @@ fn two_hundred_schedules_end_right() {
         assert_eq!(settings.gauges.in_flight.load(Ordering::Relaxed), 0, "{what}");
         let failed: std::collections::HashSet<u64> = kept.failed.iter().map(|f| f.0).collect();
         assert_eq!(failed.len(), kept.failed.len(), "each fails once: {what}");
+        let refused = |n: u64| settings.over == Over::Refuse && (work.peak)(n) > settings.mem;
+        for (n, error) in &kept.failed {
+            let named = error.to_string().contains("--mem");
+            assert!(!named || refused(*n), "{n} fits: {error}: {what}");
+        }
         if order == Order::Strict {
             assert!(kept.values.is_sorted(), "{what}");
         }
