@@ -1,6 +1,8 @@
 //! `lumaloom images`, sentence by sentence of its contract.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::program::{Done, Place};
@@ -366,7 +368,14 @@ fn limits_name_their_option() {
     place.png("in/big.png", 300, 300, 1);
     place.line("images in -o out --max-pixels 10K").code(1).says(&["big.png", "--max-pixels"]);
     assert_eq!(place.names("out").len(), 6);
-    place.line("images in -o out2 --mem 100K").code(1).says(&["big.png", "--mem"]);
+    for mode in ["threads", "processes", "inline"] {
+        let line = format!("images in -o {mode} --mode {mode} --mem");
+        let done = place.line(&format!("{line} 100K")).code(1).says(&["big.png", "--mem"]);
+        // What is said to do does.
+        let (_, would_do) = done.stderr.split_once("of --mem; --mem ").expect("a way out");
+        let size = would_do.split_whitespace().next().expect("a size");
+        place.line(&format!("{line} {size} -y")).code(0);
+    }
 }
 
 #[test]
@@ -376,9 +385,19 @@ fn on_error_stop_starts_nothing_more() {
     for i in 1..200 {
         place.png(&format!("in/{i:03}.png"), 200, 200, i as u8);
     }
-    place.line("images in -o out --on-error stop -j 1 --io-threads 1").code(1).says(&["000.png"]);
-    let made = place.names("out").len();
-    assert!(made < 199, "{made} outputs");
+    for mode in ["threads", "processes", "inline"] {
+        let line = format!("images in -o {mode} --mode {mode} --on-error stop --report r.json");
+        let done = place.line(&format!("{line} -j 1 --io-threads 1")).code(1);
+        let made = place.names(mode).len();
+        assert!(made < 199, "{mode}: {made} outputs");
+        let left = format!("{} not begun", 199 - made);
+        done.says(&["000.png", &left, "stopped at the first failure"]);
+        let report = place.json("r.json");
+        assert_eq!(
+            (&report["outcome"], &report["left"]),
+            (&"stopped".into(), &(199 - made).into())
+        );
+    }
 }
 
 #[test]
@@ -436,51 +455,102 @@ fn a_trace_has_a_track_per_stage() {
     }
 }
 
+/// Inputs of a run that is stopped. What they make it say is more than a pipe holds, so a run
+/// whose events nobody reads cannot get to its end.
+const MANY: usize = 400;
+
+fn many() -> Place {
+    let place = Place::new();
+    for i in 0..MANY {
+        place.png(&format!("in/{i:03}.png"), 64, 64, i as u8);
+    }
+    place
+}
+
+/// Runs this line and, once a first output is there, sends these signals, each when the one
+/// before was answered. The rest of the run's events is not read before.
+fn interrupted(place: &Place, line: &str, answers: &[&str]) -> Done {
+    let mut child = place.start(&format!("{line} --progress jsonl"));
+    let mut events = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+    let (mut stdout, mut stderr) = (String::new(), String::new());
+    while !stdout.contains(r#""event":"done""#) {
+        assert!(events.read_line(&mut stdout).expect("text") > 0, "no output: {stdout}");
+    }
+    for answer in answers {
+        interrupt(child.id());
+        while !stderr.contains(answer) {
+            assert!(said.read_line(&mut stderr).expect("text") > 0, "no {answer}: {stderr}");
+        }
+    }
+    events.read_to_string(&mut stdout).expect("text");
+    said.read_to_string(&mut stderr).expect("text");
+    let code = child.wait().expect("it ends").code().unwrap_or(-1);
+    Done { code, stdout, stderr }
+}
+
+/// How many outputs there are, each of them whole and in the journal.
+fn whole_outputs(place: &Place, out: &str) -> usize {
+    let outputs = place.tree(out);
+    assert!(outputs.keys().all(|n| n.ends_with(".png")), "no temporary file");
+    assert!(outputs.values().all(|b| b.ends_with(b"IEND\xaeB`\x82")), "whole files only");
+    let report = place.line(&format!("report {out} --json")).code(0);
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).expect("JSON");
+    assert_eq!(report["done"], outputs.len(), "{out}: the journal has them all");
+    outputs.len()
+}
+
 #[test]
 fn ctrl_c_keeps_what_is_finished() {
-    let place = Place::new();
-    const ALL: usize = 120;
-    for i in 0..ALL {
-        place.png(&format!("in/{i:03}.png"), 256, 256, i as u8);
-    }
-    for mode in ["threads", "processes"] {
-        let child = place.start(&format!("images in -o {mode} -f gblur=6 -j 1 --mode {mode}"));
-        let begin = Instant::now();
-        while place.names(mode).is_empty() && begin.elapsed() < Duration::from_secs(20) {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        interrupt(child.id());
-        let done = Done::of(child.wait_with_output().expect("it ends")).code(130);
-        done.says(&["stopping", "interrupted"]);
-        let outputs = place.tree(mode);
-        assert!(!outputs.is_empty() && outputs.len() < ALL, "{mode}: {}", outputs.len());
-        assert!(outputs.keys().all(|n| n.ends_with(".png")), "no temporary file");
-        assert!(outputs.values().all(|b| b.ends_with(b"IEND\xaeB`\x82")), "whole files only");
-        place.line(&format!("images in -o {mode} -f gblur=6 --resume")).code(0);
-        assert_eq!(place.names(mode).len(), ALL, "{mode}");
+    let place = many();
+    for mode in ["threads", "processes", "inline"] {
+        let line = format!("images in -o {mode} --mode {mode}");
+        let done = interrupted(&place, &line, &["stopping: "]).code(130);
+        done.says(&["interrupted", "not done"]);
+        let first = whole_outputs(&place, mode);
+        assert!(first > 0 && first < MANY, "{mode}: {first}");
+        let rest = format!("{} done, {first} finished before", MANY - first);
+        place.line(&format!("{line} --resume")).code(0).says(&[&rest]);
+        assert_eq!(whole_outputs(&place, mode), MANY, "{mode}");
     }
 }
 
 #[test]
 fn ctrl_c_twice_stops_now() {
-    let place = Place::new();
-    for i in 0..40 {
-        place.png(&format!("in/{i:03}.png"), 256, 256, i as u8);
-    }
+    let place = many();
     for mode in ["threads", "processes", "inline"] {
-        let child = place.start(&format!("images in -o {mode} -f gblur=20 --mode {mode}"));
-        std::thread::sleep(Duration::from_millis(150));
-        for _ in 0..2 {
-            interrupt(child.id());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let begin = Instant::now();
-        let done = Done::of(child.wait_with_output().expect("it ends"));
-        // 130, or 0 on a machine that was through by then.
-        assert!([130, 0].contains(&done.code), "{mode}: {} {}", done.code, done.stderr);
-        assert!(begin.elapsed() < Duration::from_secs(10), "{mode}: {:?}", begin.elapsed());
-        assert!(place.names(mode).iter().all(|n| n.ends_with(".png")), "no temporary file");
+        let line = format!("images in -o {mode} --mode {mode}");
+        interrupted(&place, &line, &["stopping: ", "stopping now"]).code(130);
+        assert!(whole_outputs(&place, mode) < MANY, "{mode}");
     }
+}
+
+#[test]
+fn ctrl_c_in_a_shell_reaches_all_stages() {
+    use std::os::unix::process::CommandExt;
+    let place = many();
+    // The writer says each event on the shell's stdout, which is not read until the signal.
+    let stage =
+        |name: &str| format!("{{ trap : INT; $0 stage {name}; echo $? > {}; }}", &name[..4]);
+    let [read, work] = ["read images in", "work -f gblur=3 -j 1"].map(stage);
+    let write = stage("write images -o out --events-fd 3");
+    let script = format!("trap : INT; {read} | {work} | {write} 3>&1");
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &script, crate::program::PROGRAM]).current_dir(place.path("."));
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+    let mut shell = shell.spawn().expect("a shell");
+    let mut events = BufReader::new(shell.stdout.take().expect("a pipe"));
+    let mut text = String::new();
+    while !text.contains(r#""event":"done""#) {
+        assert!(events.read_line(&mut text).expect("text") > 0, "no output: {text}");
+    }
+    signal("INT", &format!("-{}", shell.id()));
+    events.read_to_string(&mut text).expect("text");
+    shell.wait().expect("it ends");
+    let code = |name: &str| fs::read_to_string(place.path(name)).expect("a code");
+    assert_eq!(["read", "work", "writ"].map(code).map(|c| c.trim().to_owned()), ["130"; 3]);
+    let first = whole_outputs(&place, "out");
+    assert!(first > 0 && first < MANY, "{first}");
 }
 
 #[test]
@@ -497,7 +567,11 @@ fn a_reader_of_events_that_goes_away_ends_the_run() {
 }
 
 fn interrupt(pid: u32) {
-    let status = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
+    signal("INT", &pid.to_string());
+}
+
+fn signal(name: &str, to: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), "--", to]).status();
     assert!(status.expect("kill").success());
 }
 
@@ -532,7 +606,7 @@ fn a_name_like_an_option_is_a_file_in_every_mode() {
 fn a_measurement_that_is_interrupted_removes_its_outputs() {
     let place = six();
     let mut bench = place.command(&["bench", "in", "-o", "out", "-r", "100000"]);
-    let child = bench.env("TMPDIR", place.path("tmp")).stderr(std::process::Stdio::piped());
+    let child = bench.env("TMPDIR", place.path("tmp")).stderr(Stdio::piped());
     fs::create_dir(place.path("tmp")).expect("a folder");
     let child = child.spawn().expect("it starts");
     let begin = Instant::now();

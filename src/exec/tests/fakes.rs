@@ -130,10 +130,20 @@ impl Work for Square {
     }
 }
 
-/// A source whose end is the moment of the stop.
+/// A source and a work for a stop that comes when the source is at its end and the work at
+/// its beginning.
+pub fn stopped_in_between(count: u64, order: Order, cancel: &Cancel) -> (StopsAtEnd, UntilStopped) {
+    let (begun, cancel) = (Arc::new(AtomicBool::new(false)), cancel.clone());
+    let numbers = Numbers { order, ..Numbers::new(count) };
+    let source = StopsAtEnd { numbers, begun: begun.clone(), cancel: cancel.clone() };
+    (source, UntilStopped { square: Square::default(), begun, cancel })
+}
+
+/// Requests the stop at its end, once work has begun.
 pub struct StopsAtEnd {
-    pub numbers: Numbers,
-    pub cancel: Cancel,
+    numbers: Numbers,
+    begun: Arc<AtomicBool>,
+    cancel: Cancel,
 }
 
 impl Source for StopsAtEnd {
@@ -148,6 +158,9 @@ impl Source for StopsAtEnd {
     fn next(&self) -> Option<Ticket> {
         let next = self.numbers.next();
         if next.is_none() {
+            while !self.begun.load(Ordering::Relaxed) {
+                sleep(Duration::from_millis(1));
+            }
             self.cancel.request();
         }
         next
@@ -162,10 +175,11 @@ impl Source for StopsAtEnd {
     }
 }
 
-/// A work that is not through with its first items before the stop.
+/// Is not through with its first items before the stop.
 pub struct UntilStopped {
-    pub square: Square,
-    pub cancel: Cancel,
+    square: Square,
+    begun: Arc<AtomicBool>,
+    cancel: Cancel,
 }
 
 impl Work for UntilStopped {
@@ -174,6 +188,7 @@ impl Work for UntilStopped {
     }
 
     fn process(&self, packet: Packet, bands: Bands) -> Packet {
+        self.begun.store(true, Ordering::Relaxed);
         while !self.cancel.is_requested() {
             sleep(Duration::from_millis(1));
         }
