@@ -1,19 +1,19 @@
 //! Memory by permit: bytes that packets may hold at once, given out first come, first served.
 //!
-//! What readers hold ahead of the work and what the work holds come out of one total, so that an
-//! item may have all of it. Two rules keep that free of circles ([`Budget::pair`]):
+//! What readers hold ahead of the work and what the work holds come out of one total, so that
+//! an item may have all of it. Two rules keep that free of circles ([`Budget::pair`]):
 //!
 //! - The work never waits for a reader. An item is admitted when it fits beside everything
 //!   else, its own coded bytes counted once, or when the work holds nothing. What the work
 //!   holds goes back by itself as outputs are written, so the wait ends.
-//! - A reader may wait for the work. It reads ahead if all of it stays under a quarter of the
-//!   total and leaves room for the largest item that the work has met of late; before the work has met
-//!   one, and of files above that, one at a time is read ahead, if it fits beside what is held.
-//!   The first reader to wait is served once nothing is held, at the latest.
+//! - A reader may wait for the work. It reads ahead if all that is ahead stays under a quarter
+//!   of the total and leaves room for the largest item that the work has met of late. Before
+//!   the work has met one, and of files above that, one at a time is ahead, if it fits beside
+//!   what is held. Once nothing is held the first reader that waits is served in any case.
 //!
 //! So readers cannot starve the work: what they hold leaves room for an item like those
 //! before. And the sum stays under the total, but for one case: an item that is larger than
-//! all before it, and larger than what was read ahead meanwhile leaves, cannot wait for packets
+//! those of late, and larger than what was read ahead meanwhile leaves, cannot wait for packets
 //! that stand behind it. It runs beside their coded bytes, a quarter of the total at most.
 //! Reading them again later would avoid that, at the price of a way back to the source.
 

@@ -14,7 +14,7 @@ use fakes::{Collect, Kept, Numbers, Square, stopped_in_between};
 use super::*;
 use crate::error::Kind;
 use crate::event::StageReport;
-use crate::link::pipe;
+use crate::link::{channel, pipe};
 use crate::stage::{
     Computing, Order, Reading, Sink, Source, WhenStopped, Work, pool, run_sink, run_source,
     run_work,
@@ -225,6 +225,32 @@ fn a_stop_after_the_last_item_was_read_leaves_out_what_was_not_begun() {
         let kept = kept.lock().unwrap();
         assert!((1..=2).contains(&kept.values.len()), "two threads: {:?}", kept.values);
         assert_eq!((kept.finished, kept.aborted), (commits, !commits));
+    }
+}
+
+#[test]
+fn a_source_whose_neighbour_leaves_at_a_stop_was_stopped() {
+    for told in [true, false] {
+        let cancel = Cancel::default();
+        let (tx, mut rx) = channel(1);
+        let ended = thread::scope(|scope| {
+            let cancel = &cancel;
+            let read = scope.spawn(move || {
+                let settings = settings(1);
+                child::run(StageName::Read, &settings, &Kept::default(), cancel, |context| {
+                    let budget = &budget_of(StageName::Read, &settings, cancel);
+                    let reading = Reading { io_threads: 2, budget };
+                    run_source(&Numbers::new(1000), tx, &reading, context)
+                })
+            });
+            rx.recv().unwrap();
+            if told {
+                cancel.request();
+            }
+            drop(rx);
+            read.join().unwrap()
+        });
+        assert_eq!(ended, if told { Ok(Ended::Stopped) } else { Err(Stop::Echo) });
     }
 }
 
