@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bench::measure::{Case, Series};
-use crate::bench::stats::{self, Summary};
+use crate::bench::stats::{self, Serial, Summary};
 use crate::event::{StageName, StageReport};
 
 /// The whole result; `--export-json` writes it and `bench compare` reads it.
@@ -35,7 +35,7 @@ pub struct About {
     /// Runs of each case before the measured ones.
     pub warmup: u32,
     /// By mode: the serial fraction of Amdahl's law that fits all thread counts best.
-    pub serial_fraction: BTreeMap<String, f64>,
+    pub serial_fraction: BTreeMap<String, Serial>,
 }
 
 /// One case.
@@ -215,16 +215,15 @@ fn shares<'a>(reports: impl Iterator<Item = &'a StageReport>, runs: usize) -> Ve
     sums.into_iter().map(share).collect()
 }
 
-/// Fits Amdahl's law to each mode that was measured on more than one thread.
-fn serial_fractions(rows: &[Row]) -> BTreeMap<String, f64> {
-    let mut points: BTreeMap<String, Vec<(usize, f64)>> = BTreeMap::new();
-    for row in rows {
-        if let Some(speedup) = row.speedup {
-            points.entry(row.mode.clone()).or_default().push((row.threads, speedup));
-        }
-    }
-    let fit = |(mode, points): (String, Vec<_>)| Some((mode, stats::amdahl_fit(&points)?));
-    points.into_iter().filter_map(fit).collect()
+/// Fits Amdahl's law to each mode that was measured on one thread and on more.
+fn serial_fractions(rows: &[Row]) -> BTreeMap<String, Serial> {
+    let ones = rows.iter().filter(|row| row.threads == 1);
+    let fit = |one: &Row| {
+        let more = rows.iter().filter(|row| row.mode == one.mode && row.threads > 1);
+        let several: Vec<_> = more.filter_map(|row| Some((row.threads, row.summary()?))).collect();
+        Some((one.mode.clone(), stats::amdahl_fit(&one.summary()?, &several)?))
+    };
+    ones.filter_map(fit).collect()
 }
 
 #[cfg(test)]
@@ -292,7 +291,7 @@ pub(crate) mod tests {
         near(row.speedup_over_inline, 1.76);
         near(Some(row.megapixels_per_second), 19.2);
         near(Some(row.cores_busy), 1.6);
-        near(report.lumaloom.serial_fraction.get("threads").copied(), 0.25);
+        near(report.lumaloom.serial_fraction.get("threads").map(|s| s.fraction), 0.25);
         assert_eq!(report.lumaloom.serial_fraction.len(), 1, "inline has no second point");
         assert_eq!(report.results[1].karp_flatt, None);
     }

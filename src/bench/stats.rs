@@ -44,6 +44,12 @@ impl Summary {
             max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         })
     }
+
+    /// One standard deviation as a share of the median, taken from the median deviation, so
+    /// that one outlier does not count.
+    pub fn relative_spread(&self) -> f64 {
+        MAD_TO_SIGMA * self.mad / self.median
+    }
 }
 
 /// The middle of finite numbers, at least one.
@@ -72,24 +78,57 @@ pub fn karp_flatt(speedup: f64, p: usize) -> Option<f64> {
     (p > 1).then(|| (1.0 / speedup - inverse) / (1.0 - inverse))
 }
 
-/// The serial fraction f of Amdahl's law, 1/S = f + (1 - f)/p, that fits the points (p, S) best:
-/// the least squares of y = f x with y = 1/S - 1/p and x = 1 - 1/p. `None` without a point above
-/// one core.
-pub fn amdahl_fit(points: &[(usize, f64)]) -> Option<f64> {
-    let (mut xy, mut xx) = (0.0, 0.0);
-    for &(p, speedup) in points {
-        let inverse = 1.0 / p as f64;
-        let x = 1.0 - inverse;
-        xy += x * (1.0 / speedup - inverse);
-        xx += x * x;
-    }
-    (xx > 0.0).then(|| xy / xx)
+/// A serial fraction and how far it can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Serial {
+    /// The share of the work that does not get faster with more cores: 0 to 1, outside of that
+    /// only by noise, by overhead that grows with the cores (above), or by caches (below).
+    pub fraction: f64,
+    /// One standard deviation of it, from the spread of the times.
+    pub spread: f64,
 }
 
-/// The speedup that a serial fraction allows on any number of cores: 1/f. `None` if there is no
-/// such limit, f being 0 or less.
-pub fn amdahl_limit(serial: f64) -> Option<f64> {
-    (serial > 0.0).then(|| 1.0 / serial)
+/// What a serial fraction says about more cores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Limit {
+    /// At most so many times faster on any number of cores: 1/f.
+    Times(f64),
+    /// The spread is as large as the fraction: no limit can be told from these times.
+    Unclear,
+    /// Better than linear.
+    None,
+    /// More cores took longer than one, so Amdahl's law is not what rules.
+    Slower,
+}
+
+/// The serial fraction f of Amdahl's law, 1/S = f + (1 - f)/p, that fits the times best: the
+/// least squares of y = f x with y = T(p)/T(1) - 1/p and x = 1 - 1/p. `one` is T(1), `several`
+/// holds p and T(p). The error of T(1) is in every point, so errors are added and not averaged.
+/// `None` without a point above one core.
+pub fn amdahl_fit(one: &Summary, several: &[(usize, Summary)]) -> Option<Serial> {
+    let (mut xy, mut xx, mut spread) = (0.0, 0.0, 0.0);
+    for (p, times) in several {
+        let inverse = 1.0 / *p as f64;
+        let x = 1.0 - inverse;
+        let ratio = times.median / one.median;
+        xy += x * (ratio - inverse);
+        xx += x * x;
+        spread += x * ratio * times.relative_spread().hypot(one.relative_spread());
+    }
+    (xx > 0.0).then(|| Serial { fraction: xy / xx, spread: spread / xx })
+}
+
+impl Serial {
+    /// What follows from it, where it stands clear of its spread by two standard deviations.
+    pub fn limit(&self) -> Limit {
+        let doubt = 2.0 * self.spread;
+        match self.fraction {
+            f if f > 1.0 => Limit::Slower,
+            f if f < -doubt => Limit::None,
+            f if f <= doubt => Limit::Unclear,
+            f => Limit::Times(1.0 / f),
+        }
+    }
 }
 
 /// How a second measurement compares to a first one.
@@ -125,9 +164,8 @@ const FLOOR: f64 = 0.01;
 /// Compares two measurements of the same thing. The relative spreads add as independent errors
 /// do; a difference of more than two of them, and of more than one percent, is a change.
 pub fn compare(before: &Summary, after: &Summary) -> Change {
-    let relative = |s: &Summary| MAD_TO_SIGMA * s.mad / s.median;
     let ratio = after.median / before.median;
-    let spread = ratio * relative(before).hypot(relative(after));
+    let spread = ratio * before.relative_spread().hypot(after.relative_spread());
     let bound = (2.0 * spread).max(FLOOR);
     let verdict = match ratio - 1.0 {
         d if d < -bound => Verdict::Faster,
@@ -178,10 +216,13 @@ mod tests {
         for p in [2, 4, 8, 64] {
             near(karp_flatt(amdahl(p), p).unwrap(), 0.1);
         }
-        let points: Vec<_> = [1, 2, 4, 8].map(|p| (p, amdahl(p))).into();
-        let f = amdahl_fit(&points).unwrap();
-        near(f, 0.1);
-        near(amdahl_limit(f).unwrap(), 10.0);
+        let time = |p| Summary::of(&[5.0 / amdahl(p)]).unwrap();
+        let several = [2, 4, 8].map(|p| (p, time(p)));
+        let serial = amdahl_fit(&time(1), &several).unwrap();
+        near(serial.fraction, 0.1);
+        near(serial.spread, 0.0);
+        let Limit::Times(limit) = serial.limit() else { panic!("{serial:?}") };
+        near(limit, 10.0);
     }
 
     #[test]
@@ -190,8 +231,23 @@ mod tests {
         near(efficiency(speedup(8.0, 2.0), 4), 1.0);
         assert!(karp_flatt(4.4, 4).unwrap() < 0.0);
         assert_eq!(karp_flatt(1.0, 1), None);
-        assert_eq!(amdahl_fit(&[(1, 1.0)]), None);
-        assert_eq!(amdahl_limit(-0.01), None);
+        let second = Summary::of(&[1.0]).unwrap();
+        assert_eq!(amdahl_fit(&second, &[(1, second)]), None);
+    }
+
+    #[test]
+    fn a_limit_is_told_only_where_it_stands_clear_of_the_spread() {
+        let limit = |fraction, spread| Serial { fraction, spread }.limit();
+        assert_eq!(limit(0.25, 0.1), Limit::Times(4.0));
+        assert_eq!(limit(0.25, 0.125), Limit::Unclear);
+        assert_eq!(limit(-0.1, 0.06), Limit::Unclear);
+        assert_eq!(limit(-0.1, 0.04), Limit::None);
+        assert_eq!(limit(1.41, 0.0), Limit::Slower);
+        // 2 s +- 10 % on one core, 1 s on two: half of that error is the fraction's.
+        let one = Summary::of(&[1.8, 2.0, 2.2]).unwrap();
+        let serial = amdahl_fit(&one, &[(2, Summary::of(&[1.0]).unwrap())]).unwrap();
+        near(serial.fraction, 0.0);
+        near(serial.spread, 0.14826);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::bench::report::{Report, Row, StageShare};
-use crate::bench::stats;
+use crate::bench::stats::Limit;
 
 /// A grid of cells; all but the first `left` columns are numbers and stand to the right.
 pub(crate) struct Grid {
@@ -128,16 +128,41 @@ fn shares(report: &Report) -> Grid {
     Grid { left: 1, head, rows: report.results.iter().map(row).collect() }
 }
 
-/// What Amdahl's law says about each mode.
+/// Runs shorter than this are mostly starting and stopping: a thread pool and three pipes take
+/// some 10 ms.
+const TELLING_SECONDS: f64 = 0.5;
+
+/// What Amdahl's law says about each mode, in the order in which they were measured.
 fn limits(report: &Report) -> String {
     let mut out = String::new();
-    for (mode, fraction) in &report.lumaloom.serial_fraction {
-        let limit = match stats::amdahl_limit(*fraction) {
-            Some(limit) => format!("at most {limit:.1} times faster on any number of cores"),
-            None => "better than linear".to_owned(),
+    let first = report.results.iter().filter(|row| row.threads == 1);
+    for (mode, serial) in first.filter_map(|row| {
+        let serial = report.lumaloom.serial_fraction.get(&row.mode)?;
+        Some((&row.mode, serial))
+    }) {
+        let limit = match serial.limit() {
+            Limit::Times(limit) => {
+                format!("at most {limit:.1} times faster on any number of cores")
+            }
+            Limit::Unclear => "which is within the spread: no limit can be told".to_owned(),
+            Limit::None => "better than linear".to_owned(),
+            Limit::Slower => {
+                let _ = write!(out, "\n{mode}: more threads took longer than one\n");
+                continue;
+            }
         };
-        let percent = fraction * 100.0;
-        let _ = write!(out, "\n{mode}: serial fraction {percent:.1} % (Amdahl's law), {limit}\n");
+        let [percent, spread] = [serial.fraction, serial.spread].map(|share| share * 100.0);
+        let _ = write!(
+            out,
+            "\n{mode}: serial fraction {percent:.1} ± {spread:.1} % (Amdahl's law), {limit}\n"
+        );
+    }
+    let shortest = report.results.iter().map(|row| row.median).fold(f64::INFINITY, f64::min);
+    if shortest < TELLING_SECONDS {
+        let _ = write!(
+            out,
+            "\nnote: runs of {shortest:.2} s are mostly start and end; give more or larger inputs\n"
+        );
     }
     out
 }
@@ -185,6 +210,7 @@ fn widths(grid: &Grid) -> Vec<usize> {
 mod tests {
     use super::*;
     use crate::bench::report::tests::example;
+    use crate::bench::stats::Serial;
 
     #[test]
     fn the_table_says_what_was_found() {
@@ -203,9 +229,23 @@ inline         1  75 / 15 / 10  (1)  10 / 90 / 0  (1)
 threads        1  75 / 15 / 10  (1)  10 / 90 / 0  (1)
 threads        2  75 / 15 / 10  (2)  10 / 90 / 0  (1)
 
-threads: serial fraction 25.0 % (Amdahl's law), at most 4.0 times faster on any number of cores
+threads: serial fraction 25.0 ± 9.3 % (Amdahl's law), at most 4.0 times faster on any number of cores
 ";
         assert_eq!(text(&example()), want);
+    }
+
+    #[test]
+    fn runs_that_tell_nothing_are_not_interpreted() {
+        let mut report = example();
+        let threads = |fraction| Serial { fraction, spread: 0.2 };
+        report.lumaloom.serial_fraction.insert("threads".into(), threads(1.41));
+        report.results[2].median = 0.045;
+        let said = text(&report);
+        assert!(said.contains("threads: more threads took longer than one"), "{said}");
+        assert!(said.contains("runs of 0.04 s are mostly start"), "{said}");
+        assert!(!said.contains("serial fraction"), "{said}");
+        report.lumaloom.serial_fraction.insert("threads".into(), threads(0.3));
+        assert!(text(&report).contains("no limit can be told"));
     }
 
     #[test]
