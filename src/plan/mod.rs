@@ -1,7 +1,7 @@
 //! Plans: from a chain and a layout to the passes that the engine runs.
 //!
 //! `parse` reads the chain, `passes` decides the path, `run` fuses, `lower` turns passes into
-//! row producers, `apply` runs them, `explain` says all this in words, and `oracle` is the
+//! row producers, with `tables` for its functions, `apply` runs them, `explain` says all this in words, and `oracle` is the
 //! slow definition of the result.
 
 mod apply;
@@ -13,6 +13,7 @@ pub mod oracle;
 mod parse;
 mod passes;
 mod run;
+mod tables;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,120 @@
+//! Area operations.
+
+use super::super::color;
+use super::super::passes::{Kind, Rep};
+use super::super::run::Fused;
+use super::{Lowering, ROW};
+use crate::filter::{Affine3, Area, AreaKind, Channels, Window};
+use crate::frame::{Matrix, PlaneShape};
+use crate::kernel::{
+    BlurRows, Components, ConvolveRows, GradientRows, PointRows, RankRows, Taps, taps,
+};
+
+/// What an area operation changes: the first so many planes, and of their pixels these
+/// components.
+#[derive(Clone, Copy)]
+struct Selection {
+    planes: usize,
+    mask: Components,
+}
+
+impl Lowering {
+    pub(super) fn area(&mut self, area: &Area, rep: &Rep) {
+        let shapes = rep.shapes();
+        let premultiplied = area.channels == Channels::Each && rep.alpha;
+        let luma_of_rgb = area.channels == Channels::Luma && rep.kind == Kind::Rgb;
+        if premultiplied {
+            self.premultiply(&shapes);
+        }
+        if luma_of_rgb {
+            self.matrix(color::ycbcr_from_rgb(Matrix::Bt601), &shapes);
+        }
+        let selection = match area.channels {
+            Channels::Each => Selection { planes: shapes.len(), mask: Components::ALL },
+            Channels::Luma => Selection { planes: 1, mask: Components::FIRST },
+            Channels::Rgb if rep.kind == Kind::Gray => {
+                Selection { planes: 1, mask: Components::FIRST }
+            }
+            Channels::Rgb => Selection { planes: 1, mask: Components::COLOR },
+        };
+        self.area_kind(&area.kind, selection, &shapes);
+        if luma_of_rgb {
+            self.matrix(color::rgb_from_ycbcr(Matrix::Bt601), &shapes);
+        }
+        if premultiplied {
+            self.unpremultiply(&shapes);
+        }
+    }
+
+    fn area_kind(&mut self, kind: &AreaKind, selection: Selection, shapes: &[PlaneShape]) {
+        let Selection { planes, mask } = selection;
+        let enabled: Vec<bool> = (0..shapes.len()).map(|i| i < planes).collect();
+        let numbers = self.class.numbers();
+        let owned = shapes.to_vec();
+        match kind.clone() {
+            AreaKind::Blur { x, y } => self.blur((x, y), None, selection, owned),
+            AreaKind::Unsharp { x, y, amount } => {
+                self.blur((x, y), Some(amount as f32), selection, owned);
+            }
+            AreaKind::Convolve { width, height, weights, bias } => {
+                for shape in &shapes[..planes] {
+                    self.hold(height, *shape, ROW);
+                }
+                self.push(owned.clone(), move |up| {
+                    let weights = (width, &weights[..]);
+                    Box::new(ConvolveRows::new(up, &owned, &enabled, mask, weights, bias))
+                });
+            }
+            AreaKind::Gradient { scale, bias } => {
+                self.push(owned.clone(), move |up| {
+                    Box::new(GradientRows::new(up, &owned, &enabled, mask, scale, bias))
+                });
+            }
+            AreaKind::Rank { rx, ry, fraction } => {
+                let radius = |(i, s): (usize, &PlaneShape)| {
+                    (i < planes).then_some((rx >> s.shift_x, ry >> s.shift_y))
+                };
+                let radii: Vec<_> = shapes.iter().enumerate().map(radius).collect();
+                for (shape, (_, ry)) in shapes.iter().zip(radii.iter().flatten()) {
+                    self.hold(2 * ry + 1, *shape, 2 * ROW);
+                }
+                self.push(owned.clone(), move |up| {
+                    Box::new(RankRows::new(up, &owned, &radii, fraction, numbers, mask))
+                });
+            }
+        }
+    }
+
+    fn blur(
+        &mut self,
+        (x, y): (Window, Window),
+        unsharp: Option<f32>,
+        selection: Selection,
+        shapes: Vec<PlaneShape>,
+    ) {
+        let (numbers, precision) = (self.class.numbers(), self.class.precision());
+        let taps: Vec<Option<(Taps, Taps)>> = shapes
+            .iter()
+            .enumerate()
+            .map(|(i, s)| {
+                (i < selection.planes)
+                    .then(|| (taps::of(x, s.shift_x, precision), taps::of(y, s.shift_y, precision)))
+            })
+            .collect();
+        for (shape, (_, along)) in shapes.iter().zip(taps.iter().flatten()) {
+            // Blurred, in fixed point, and as it came.
+            self.hold(2 * along.radius() + 1, *shape, 3 * ROW);
+        }
+        self.push(shapes.clone(), move |up| {
+            Box::new(BlurRows::new(up, &shapes, &taps, numbers, selection.mask, unsharp))
+        });
+    }
+
+    fn matrix(&mut self, m: Affine3, shapes: &[PlaneShape]) {
+        let steps = self.class.steps(&[Fused::Matrix(m)]);
+        let components = shapes[0].components;
+        self.push(shapes.to_vec(), move |up| {
+            Box::new(PointRows::new(up, steps.clone(), components))
+        });
+    }
+}

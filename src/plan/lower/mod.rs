@@ -1,0 +1,234 @@
+//! Lowering: passes become segments of row producers. A segment streams; a turn or a rotation
+//! needs the whole picture and starts a new one.
+
+mod area;
+mod geometry;
+
+use super::direct::{Direct, Steps};
+use super::passes::{Kind, Pass, Path, Run};
+use super::run::{Fused, OnPlanes};
+use super::tables::Class;
+use crate::filter::{Curve, Dihedral, Kernel};
+use crate::frame::{Depth, Layout, PlaneShape};
+use crate::kernel::{
+    BoxRows, ClampRows, Flatten, Lift, Lower, Luma, PickRows, PlanarPoint, PointRows, Precision,
+    Slab, TakePlane, Wide,
+};
+
+/// Makes a row producer on top of another.
+pub(super) type Make = Box<dyn for<'a> Fn(BoxRows<'a>) -> BoxRows<'a> + Send + Sync>;
+
+/// How a segment takes its picture.
+pub(super) enum Head {
+    /// Row by row.
+    Rows,
+    /// Turned or flipped.
+    Turn(Dihedral),
+    /// Rotated by any angle.
+    Rotate { degrees: f64, fill: Vec<Vec<f32>>, kernel: Kernel },
+}
+
+/// Row producers from one whole picture to the next.
+pub(super) struct Segment {
+    pub head: Head,
+    /// What the head gives.
+    pub head_shapes: Vec<PlaneShape>,
+    pub makes: Vec<Make>,
+    /// What leaves.
+    pub shapes: Vec<PlaneShape>,
+    /// Bytes of the rows that one chain of the producers keeps at most.
+    pub held: u64,
+}
+
+/// A plan as the engine runs it.
+pub(super) struct Program {
+    pub segments: Vec<Segment>,
+    pub wide: Wide,
+    /// A shorter way to the same bytes, where there is one.
+    pub direct: Option<Direct>,
+}
+
+impl Program {
+    pub fn new(passes: &[Pass], input: &Layout, output: &Layout) -> Self {
+        let deep = |l: &Layout| matches!(l.depth(), Depth::U16 | Depth::F32);
+        let class = if input.depth() == Depth::F32 {
+            Class::Floats
+        } else if deep(input) || deep(output) {
+            Class::Codes(Precision::Sixteen)
+        } else {
+            Class::Codes(Precision::Eight)
+        };
+        let wide = if class == Class::Codes(Precision::Eight) { Wide::U16 } else { Wide::F32 };
+        let shapes: Vec<PlaneShape> = input.planes().collect();
+        let mut lowering = Lowering { class, segments: vec![Segment::rows(shapes)] };
+        for (index, pass) in passes.iter().enumerate() {
+            lowering.pass(pass);
+            let last = index + 1 == passes.len();
+            // The last pass is clamped as it is stored.
+            if !last && class != Class::Floats {
+                lowering.push(shapes_after(pass), |up| Box::new(ClampRows::new(up)));
+            }
+        }
+        let curve = |curve: &Curve| class.gray_step(curve);
+        let fused = |fused: &[Fused]| class.steps(fused);
+        let direct = Direct::of(passes, input, output, &Steps { curve: &curve, fused: &fused });
+        Self { segments: lowering.segments, wide, direct }
+    }
+
+    /// Bytes of the whole pictures between segments that live at the same time: two at most.
+    pub fn intermediate_bytes(&self) -> u64 {
+        let between = &self.segments[..self.segments.len() - 1];
+        let sizes: Vec<u64> = between.iter().map(|s| Slab::size_of(&s.shapes, self.wide)).collect();
+        let pairs = sizes.windows(2).map(|pair| pair[0] + pair[1]).max();
+        pairs.or(sizes.first().copied()).unwrap_or(0)
+    }
+
+    /// Bytes of the rows that area operations and resampling keep, for one band at a time.
+    pub fn held_bytes(&self) -> u64 {
+        self.segments.iter().map(|s| s.held).max().unwrap_or(0)
+    }
+}
+
+impl Segment {
+    fn rows(shapes: Vec<PlaneShape>) -> Self {
+        Self { head: Head::Rows, head_shapes: shapes.clone(), makes: Vec::new(), shapes, held: 0 }
+    }
+
+    fn untouched(&self) -> bool {
+        matches!(self.head, Head::Rows) && self.makes.is_empty()
+    }
+}
+
+fn shapes_after(pass: &Pass) -> Vec<PlaneShape> {
+    pass.to().shapes()
+}
+
+struct Lowering {
+    class: Class,
+    segments: Vec<Segment>,
+}
+
+impl Lowering {
+    fn last(&mut self) -> &mut Segment {
+        self.segments.last_mut().expect("there is always one")
+    }
+
+    fn push(
+        &mut self,
+        shapes: Vec<PlaneShape>,
+        make: impl for<'a> Fn(BoxRows<'a>) -> BoxRows<'a> + Send + Sync + 'static,
+    ) {
+        let last = self.last();
+        last.makes.push(Box::new(make));
+        last.shapes = shapes;
+    }
+
+    /// Counts `rows` rows of a plane that the next producer keeps, `bytes` for each sample.
+    fn hold(&mut self, rows: usize, shape: PlaneShape, bytes: u64) {
+        let rows = rows.min(shape.height) as u64;
+        self.last().held += rows * shape.row() as u64 * bytes;
+    }
+
+    /// Starts a segment whose head is given, in the current one if nothing is in it yet.
+    fn head(&mut self, head: Head, shapes: Vec<PlaneShape>) {
+        let segment = Segment { head, ..Segment::rows(shapes) };
+        if self.last().untouched() {
+            self.segments.pop();
+        }
+        self.segments.push(segment);
+    }
+
+    fn pass(&mut self, pass: &Pass) {
+        match pass {
+            Pass::Run(run) => self.run(run),
+            Pass::Area { area, rep } => self.area(area, rep),
+            Pass::Geometry { geometry, from, to } => self.geometry(geometry, from, to),
+        }
+    }
+
+    fn run(&mut self, run: &Run) {
+        let to = run.to.shapes();
+        match &run.path {
+            Path::Planes(planes) if run.to.kind == Kind::Gray => {
+                let luma = self.class.gray_step(&planes.luma);
+                self.push(to.clone(), move |up| {
+                    let up = Box::new(TakePlane::new(up, 0, 3));
+                    Box::new(PointRows::new(up, luma.clone(), 1))
+                });
+            }
+            Path::Planes(planes) => self.planar(planes, to),
+            Path::Gray(curve) => {
+                if curve.is_identity() {
+                    return;
+                }
+                let steps = self.class.gray_step(curve);
+                let components = to[0].components;
+                self.push(to, move |up| Box::new(PointRows::new(up, steps.clone(), components)));
+            }
+            Path::Pixels(fused) => self.pixels(run, fused, to),
+        }
+    }
+
+    fn planar(&mut self, planes: &OnPlanes, to: Vec<PlaneShape>) {
+        let luma = (!planes.luma.is_identity())
+            .then(|| Luma::Lookup(self.class.lookup(&planes.luma, (0.0, 1.0))));
+        let chroma = planes.chroma_matrix();
+        self.push(to, move |up| Box::new(PlanarPoint::new(up, luma.clone(), chroma)));
+    }
+
+    fn pixels(&mut self, run: &Run, fused: &[Fused], to: Vec<PlaneShape>) {
+        let from_shapes = run.from.shapes();
+        let alpha = run.from.alpha;
+        let full =
+            PlaneShape { components: 3 + usize::from(alpha), shift_x: 0, shift_y: 0, ..to[0] };
+        match run.from.kind {
+            Kind::Planes(y) => {
+                let siting = y.siting;
+                let planes = three(&from_shapes);
+                self.push(vec![full], move |up| Box::new(Lift::new(up, planes, siting)));
+            }
+            Kind::Gray => {
+                let map: &[usize] = if alpha { &[0, 0, 0, 1] } else { &[0, 0, 0] };
+                self.push(vec![full], move |up| {
+                    Box::new(PickRows::new(up, 1 + usize::from(alpha), map))
+                });
+            }
+            Kind::Rgb | Kind::Full(_) => {}
+        }
+        if !fused.is_empty() {
+            let steps = self.class.steps(fused);
+            let components = full.components;
+            self.push(vec![full], move |up| {
+                Box::new(PointRows::new(up, steps.clone(), components))
+            });
+        }
+        let opaque = PlaneShape { components: 3, ..full };
+        if alpha && !run.to.alpha {
+            let mut white = run.to.color([1.0; 4]).map(|v| v as f32);
+            if run.to.kind == Kind::Gray {
+                white = [1.0, 0.0, 0.0, 1.0];
+            }
+            self.push(vec![opaque], move |up| Box::new(Flatten::new(up, &white[..3])));
+        }
+        match run.to.kind {
+            Kind::Planes(y) => {
+                let siting = y.siting;
+                let planes = three(&to);
+                self.push(to, move |up| Box::new(Lower::new(up, planes, siting)));
+            }
+            Kind::Gray => {
+                let map: &[usize] = if run.to.alpha { &[0, 3] } else { &[0] };
+                let from = if run.to.alpha { 4 } else { 3 };
+                self.push(to, move |up| Box::new(PickRows::new(up, from, map)));
+            }
+            Kind::Rgb | Kind::Full(_) => {}
+        }
+    }
+}
+
+/// Bytes of a value in a row.
+const ROW: u64 = 4;
+
+fn three(shapes: &[PlaneShape]) -> [PlaneShape; 3] {
+    [shapes[0], shapes[1], shapes[2]]
+}
