@@ -230,7 +230,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::kernel::{Luma, PlanarPoint, PointRows, Precision, Rows};
+    use crate::kernel::{PlanarPoint, PointRows, Precision, Rows};
 
     fn noise(len: usize) -> Vec<u8> {
         (0..len).map(|i| (((i * i + 31 * i) * 2_654_435_761) >> 13) as u8).collect()
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn fused_runs_give_the_bytes_of_the_row_engine() {
         let gamma = |v: f64| libm::pow(libm::fabs(v), 1.0 / 2.2);
-        let codes = Lookup::codes(255, gamma).shared();
+        let codes = Lookup::new(gamma, (0.0, 1.0), Precision::Eight).shared();
         let wide = Lookup::new(gamma, (-0.5, 1.5), Precision::Eight).shared();
         let fine = Lookup::new(gamma, (-0.5, 1.5), Precision::Sixteen).shared();
         let matrix =
@@ -287,7 +287,7 @@ mod tests {
     fn tables_and_chroma_give_the_bytes_of_the_row_engine() {
         let m = [[0.9, 0.2, -0.05], [-0.1, 1.1, 0.0]];
         let apart = [[1.4, 0.0, -0.2], [0.0, 0.6, 0.2]];
-        let luma = Luma::Affine { a: 1.3, b: -0.1 };
+        let luma = Lookup::new(|v| 1.3 * v - 0.1, (0.0, 1.0), Precision::Eight).shared();
         let size = Size::new(101, 1);
         let model = Model::Ycbcr(crate::frame::Ycbcr::jpeg(crate::frame::Subsampling::S444));
         let layout = Layout::new(size, model, Depth::U8).unwrap();

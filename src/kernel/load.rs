@@ -7,25 +7,13 @@ use super::{BoxRows, Rows};
 /// Rows of views as unit codes.
 pub struct Load<'a> {
     views: Vec<View<'a>>,
-    order: Order,
     isa: Isa,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Order {
-    TopDown,
-    BottomUp,
 }
 
 impl<'a> Load<'a> {
     /// Rows as they lie.
     pub fn new(views: Vec<View<'a>>) -> Self {
-        Self { views, order: Order::TopDown, isa: Isa::best() }
-    }
-
-    /// Rows from the last to the first: a picture flipped top to bottom.
-    pub fn flipped(views: Vec<View<'a>>) -> Self {
-        Self { order: Order::BottomUp, ..Self::new(views) }
+        Self { views, isa: Isa::best() }
     }
 
     /// The same on a given instruction set.
@@ -41,7 +29,6 @@ impl Rows for Load<'_> {
 
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
         let view = &self.views[plane];
-        let y = if self.order == Order::TopDown { y } else { view.shape().height - 1 - y };
         unit(self.isa, view.row(y), view.max(), out);
     }
 }
@@ -164,7 +151,6 @@ impl Rows for ClampRows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Depth, Frame, Layout, Model, Plane, Samples, Size};
 
     #[test]
     fn every_code_survives_loading_and_storing_on_every_isa() {
@@ -200,15 +186,5 @@ mod tests {
         let mut floats = [0.0f32; 2];
         store(&[-3.0, 7.5], RowMut::F32(&mut floats));
         assert_eq!(floats, [-3.0, 7.5]);
-    }
-
-    #[test]
-    fn a_flipped_load_begins_with_the_last_row() {
-        let layout = Layout::new(Size::new(1, 3), Model::Gray, Depth::U8).unwrap();
-        let frame = Frame::new(layout, vec![Plane::new(Samples::U8(vec![0, 51, 255]), 1)]).unwrap();
-        let mut out = Frame::zeroed(layout);
-        let mut bands: Vec<_> = PlaneMut::all(&mut out).into_iter().map(|p| (0, p)).collect();
-        fill(&mut Load::flipped(View::all(&frame)), &mut bands);
-        assert_eq!(out.planes()[0].data::<u8>().unwrap(), [255, 51, 0]);
     }
 }

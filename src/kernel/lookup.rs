@@ -72,13 +72,6 @@ impl Lookup {
         }
     }
 
-    /// The exact table for inputs that are codes still: entry `k` is `f(k / max)`, `max` being
-    /// 255, 1023 or 65,535.
-    pub fn codes(max: u16, f: impl Fn(f64) -> f64) -> Self {
-        let table = (0..=max).map(|k| finite(f(f64::from(k) / f64::from(max))) as f32).collect();
-        Self { low: 0.0, scale: f32::from(max), table, between: Between::Nearest }
-    }
-
     /// A table ready to be shared.
     pub fn shared(self) -> Arc<Self> {
         Arc::new(self)
@@ -88,22 +81,6 @@ impl Lookup {
     /// them go to the nearest.
     pub(in crate::kernel) fn nearest_entries(&self) -> Option<(f32, f32, &[f32])> {
         (self.between == Between::Nearest).then_some((self.low, self.scale, &self.table))
-    }
-
-    /// Bytes that the table takes.
-    pub fn bytes(&self) -> usize {
-        let split = match &self.between {
-            Between::Split { cells, fine } => cells.len() + fine.len(),
-            Between::Nearest | Between::Linear => 0,
-        };
-        4 * (self.table.len() + split)
-    }
-
-    /// The value at one input.
-    pub fn at(&self, v: f32) -> f32 {
-        let mut value = [v];
-        self.apply(super::Isa::PORTABLE, &mut value);
-        value[0]
     }
 
     /// Replaces each value by the function's.
@@ -234,6 +211,12 @@ mod tests {
         all
     }
 
+    fn at(lookup: &Lookup, v: f32) -> f32 {
+        let mut value = [v];
+        lookup.apply(Isa::PORTABLE, &mut value);
+        value[0]
+    }
+
     fn obeys(name: &str, f: impl Fn(f64) -> f64, domain: (f64, f64)) {
         for (precision, moved) in
             [(Precision::Eight, 2f64.powi(-12)), (Precision::Sixteen, 2f64.powi(-20))]
@@ -246,7 +229,7 @@ mod tests {
                     let y = f((x + moved * f64::from(k) / 16.0).clamp(domain.0, domain.1));
                     (low, high) = (low.min(y), high.max(y));
                 }
-                let got = f64::from(lookup.at(v));
+                let got = f64::from(at(&lookup, v));
                 let code = 1.0 / 65_535.0;
                 assert!(
                     got >= low - code && got <= high + code,
@@ -280,25 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn a_table_of_codes_is_exact() {
-        for max in [255u16, 1023, 65_535] {
-            let f = |v: f64| 1.0 - odd_power(v, 1.0 / 2.2);
-            let lookup = Lookup::codes(max, f);
-            for k in 0..=max {
-                let v = f32::from(k) * (1.0 / f32::from(max));
-                assert_eq!(lookup.at(v), f(f64::from(k) / f64::from(max)) as f32, "{k} of {max}");
-            }
-        }
-    }
-
-    #[test]
     fn every_isa_gives_the_same_bits_and_odd_inputs_are_safe() {
         let curves: [fn(f64) -> f64; 2] = [|v| odd_power(v, 1.0 / 2.2), |v| 1.0 - v * v];
         for f in curves {
             for lookup in [
                 Lookup::new(f, (-1.0, 2.0), Precision::Eight),
                 Lookup::new(f, (-1.0, 2.0), Precision::Sixteen),
-                Lookup::codes(255, f),
             ] {
                 let mut values: Vec<f32> = (0..1003).map(|i| i as f32 * 0.004 - 1.5).collect();
                 values.extend([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -0.0]);
@@ -317,6 +287,6 @@ mod tests {
     #[test]
     fn functions_without_a_value_count_as_zero() {
         let lookup = Lookup::new(|v| 1.0 / v - 1.0 / v, (0.0, 1.0), Precision::Eight);
-        assert_eq!(lookup.at(0.0), 0.0);
+        assert_eq!(at(&lookup, 0.0), 0.0);
     }
 }

@@ -38,7 +38,7 @@ pub use grid::Grid;
 pub use load::{ClampRows, Load, fill, store};
 pub use lookup::{Lookup, Precision};
 pub use pick::PickRows;
-pub use planar::{Luma, PlanarPoint, TakePlane};
+pub use planar::{PlanarPoint, TakePlane};
 pub use point::{PointRows, Step};
 pub use rank::RankRows;
 pub use resample::ResampleRows;

@@ -7,25 +7,11 @@ use super::dispatch::{Isa, per_isa};
 use super::lookup::Lookup;
 use super::{BoxRows, Rows};
 
-/// What becomes of luma: a function of luma alone.
-#[derive(Clone, Debug)]
-pub enum Luma {
-    /// A table.
-    Lookup(Arc<Lookup>),
-    /// `a * v + b`.
-    Affine {
-        /// Slope.
-        a: f32,
-        /// Offset.
-        b: f32,
-    },
-}
-
 /// A pointwise run that stays on the planes: Y' = f(Y), (Cb', Cr') = A (Cb, Cr) + b, all in
 /// unit codes.
 pub struct PlanarPoint<'a> {
     up: BoxRows<'a>,
-    luma: Option<Luma>,
+    luma: Option<Arc<Lookup>>,
     chroma: Option<[[f32; 3]; 2]>,
     /// Rows of the other chroma plane, made along with the one that was asked for: plane 1 of
     /// this, plane 2 of this.
@@ -37,7 +23,7 @@ pub struct PlanarPoint<'a> {
 impl<'a> PlanarPoint<'a> {
     /// `None` leaves a plane as it is. A row of `chroma` is the factors of Cb and of Cr and the
     /// offset.
-    pub fn new(up: BoxRows<'a>, luma: Option<Luma>, chroma: Option<[[f32; 3]; 2]>) -> Self {
+    pub fn new(up: BoxRows<'a>, luma: Option<Arc<Lookup>>, chroma: Option<[[f32; 3]; 2]>) -> Self {
         Self { up, luma, chroma, waiting: Default::default(), spare: Vec::new(), isa: Isa::best() }
     }
 
@@ -78,13 +64,9 @@ impl Rows for PlanarPoint<'_> {
 
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
         match (plane, &self.luma, self.chroma) {
-            (0, Some(Luma::Lookup(table)), _) => {
+            (0, Some(table), _) => {
                 self.up.row(0, y, out);
                 table.apply(self.isa, out);
-            }
-            (0, Some(Luma::Affine { a, b }), _) => {
-                self.up.row(0, y, out);
-                affine(self.isa, *a, *b, out);
             }
             (0, None, _) | (_, _, None) => self.up.row(plane, y, out),
             (_, _, Some(m)) if m[0][1] == 0.0 && m[1][0] == 0.0 => {
@@ -139,16 +121,15 @@ impl Rows for TakePlane<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lookup::Precision;
     use super::*;
     use crate::kernel::testing::{Picture, check, close, formula, planar};
 
     #[test]
     fn planes_follow_their_formulas() {
         let p = Picture::noise(&planar(77, 21, 1, 1));
-        for (across, luma) in [
-            (0.0, Luma::Affine { a: 1.5, b: -0.1 }),
-            (0.25, Luma::Lookup(Lookup::codes(65_535, |v| 1.5 * v - 0.1).shared())),
-        ] {
+        let luma = Lookup::new(|v| 1.5 * v - 0.1, (0.0, 1.0), Precision::Sixteen).shared();
+        for across in [0.0, 0.25] {
             let m = [[0.5, across as f32, 0.25], [-across as f32, 0.75, 0.125]];
             let got = check(&p.shapes, &|isa| {
                 Box::new(PlanarPoint::new(p.rows(), Some(luma.clone()), Some(m)).on(isa))

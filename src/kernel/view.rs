@@ -213,15 +213,6 @@ impl Slab {
         samples * if wide == Wide::U16 { 2 } else { 4 }
     }
 
-    /// Bytes that it takes.
-    pub fn bytes(&self) -> u64 {
-        let plane = |(_, samples): &(PlaneShape, WidePlane)| match samples {
-            WidePlane::U16(v) => v.len() as u64 * 2,
-            WidePlane::F32(v) => v.len() as u64 * 4,
-        };
-        self.planes.iter().map(plane).sum()
-    }
-
     /// Plane `index` to read.
     pub fn view(&self, index: usize) -> View<'_> {
         let (shape, samples) = &self.planes[index];
@@ -280,7 +271,7 @@ mod tests {
         let shapes: Vec<_> = layout.planes().collect();
         for (wide, bytes) in [(Wide::U16, 90), (Wide::F32, 180)] {
             let slab = Slab::new(&shapes, wide);
-            assert_eq!((slab.bytes(), Slab::size_of(&shapes, wide)), (bytes, bytes));
+            assert_eq!(Slab::size_of(&shapes, wide), bytes);
             assert_eq!(slab.view(0).shape(), shapes[0]);
         }
     }

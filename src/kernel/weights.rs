@@ -6,7 +6,7 @@ use super::grid::Grid;
 use crate::filter::Kernel;
 
 /// Which position of the input a sample of the output falls on: `scale * out + offset`, sample
-/// centres being whole numbers on both sides. A negative scale flips.
+/// centres being whole numbers on both sides.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AxisMap {
     /// Input samples per output sample.
@@ -20,21 +20,6 @@ impl AxisMap {
     pub fn resize(from: usize, to: usize) -> Self {
         let scale = from as f64 / to as f64;
         Self { scale, offset: scale / 2.0 - 0.5 }
-    }
-
-    /// Out sample `i` is in sample `i + offset`.
-    pub fn shift(offset: f64) -> Self {
-        Self { scale: 1.0, offset }
-    }
-
-    /// The last of `len` samples comes first.
-    pub fn flip(len: usize) -> Self {
-        Self { scale: -1.0, offset: len as f64 - 1.0 }
-    }
-
-    /// What is left to do when the input's `len` samples come in reverse order.
-    pub fn after_flip(self, len: usize) -> Self {
-        Self { scale: -self.scale, offset: len as f64 - 1.0 - self.offset }
     }
 
     /// The same movement, given for luma samples, as chroma samples see it.
@@ -270,27 +255,6 @@ mod tests {
         assert!((value(Kernel::Bicubic, 0.5) - 0.5625).abs() < 1e-12);
         assert!((value(Kernel::Mitchell, 0.0) - 8.0 / 9.0).abs() < 1e-12);
         assert!(value(Kernel::Lanczos3, 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_flip_is_exact_on_whole_grids_and_halfway_on_odd_ones() {
-        let flip = AxisMap::flip(5);
-        let w = AxisWeights::new(5, 5, flip, Kernel::Lanczos3);
-        for i in 0..5 {
-            let (first, weights) = w.at(i);
-            for (k, &v) in weights.iter().enumerate() {
-                let want = if first + k == 4 - i { 1.0 } else { 0.0 };
-                assert!((v - want).abs() < 1e-6);
-            }
-        }
-        let grid = Grid::x(Siting::Center, 1);
-        // Five luma samples, three of chroma: the last covers a column that is not there.
-        let chroma = flip.on_chroma(grid, grid);
-        assert_eq!((chroma.scale, chroma.offset), (-1.0, 1.5));
-        let rest = chroma.after_flip(3);
-        assert_eq!((rest.scale, rest.offset), (1.0, 0.5));
-        let even = AxisMap::flip(6).on_chroma(grid, grid);
-        assert_eq!((even.scale, even.offset), (-1.0, 2.0));
     }
 
     #[test]
