@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use lumaloom::error::{Error, Result};
-use lumaloom::filter::catalogue::{self, Family, Kind, Param, Spec};
+use lumaloom::filter::catalogue;
+use lumaloom::filter::param::{Kind, Param};
+use lumaloom::filter::spec::{Family, Spec};
 use serde_json::{Value, json};
 
 use super::args::FiltersArgs;

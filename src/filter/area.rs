@@ -1,9 +1,11 @@
 //! Weighted sums, edges and ranks of neighbourhoods.
 
 use super::algebra::{Area, AreaKind, Channels, Op};
-use super::args::{ArgError, Args};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
 use super::expr;
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 use super::tone::check_offset;
 
 const ANY: Kind = Kind::Number { low: f64::NEG_INFINITY, high: f64::INFINITY };

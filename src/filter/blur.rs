@@ -2,9 +2,11 @@
 
 use super::algebra::{AreaKind, Channels, Window};
 use super::area::area;
-use super::args::{ArgError, Args};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
 use super::expr::Names;
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 use crate::error::Error;
 use crate::frame::Model;
 

@@ -1,192 +1,14 @@
-//! The catalogue: every filter's names, parameters and documentation as one table, and the
-//! lookup in it.
+//! The catalogue: the families' filters as one table, and the lookup in it.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::algebra::{Context, Filter, Op, ProfileChange};
-use super::args::{ArgError, Args, RawArg, Text};
-use super::expr::Names;
+use super::args::{Args, RawArg};
+use super::spec::{Formula, Spec};
+use super::text::{ArgError, Text};
 use super::{area, blur, color, curves, geometry, icc, lut, resize, suggest, tone, turn};
 use crate::error::Result;
-
-/// All that is known of a filter: what the parser binds to, what the help prints, and the
-/// function that makes its mathematics.
-#[derive(Debug)]
-pub struct Spec {
-    /// The name, ffmpeg's where it has the filter.
-    pub name: &'static str,
-    /// Other names it answers to.
-    pub aliases: &'static [&'static str],
-    /// One line, no full stop.
-    pub summary: &'static str,
-    /// The heading it is listed under.
-    pub family: Family,
-    /// The colour model it is defined in, in words.
-    pub space: &'static str,
-    /// The mathematics in one or a few lines of plain text.
-    pub formula: &'static str,
-    /// Parameters in the order of positional arguments.
-    pub params: &'static [Param],
-    /// Parameters of ffmpeg's that are refused, each with what to do instead.
-    pub refused: &'static [(&'static str, &'static str)],
-    /// How it differs from ffmpeg's filter of this name, if it does.
-    pub differs: Option<&'static str>,
-    /// Calls that work, the most telling first. At least one.
-    pub examples: &'static [&'static str],
-    /// Reads the arguments and makes the formula.
-    pub build: fn(&Args) -> Result<Formula, ArgError>,
-}
-
-/// The headings of the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Brightness, contrast and curves of one component.
-    Tone,
-    /// Mixing and weighing of components.
-    Color,
-    /// Tables from points and expressions.
-    Lut,
-    /// Neighbourhoods.
-    Area,
-    /// Sizes and positions.
-    Geometry,
-}
-
-impl Family {
-    /// All, in the order of the help.
-    pub const ALL: [Self; 5] = [Self::Tone, Self::Color, Self::Lut, Self::Area, Self::Geometry];
-
-    /// The heading.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Tone => "tone",
-            Self::Color => "colour",
-            Self::Lut => "curves and tables",
-            Self::Area => "blur, sharpen, edges",
-            Self::Geometry => "size and position",
-        }
-    }
-}
-
-/// One parameter of a filter.
-#[derive(Debug)]
-pub struct Param {
-    /// The name that is printed.
-    pub name: &'static str,
-    /// Other names it answers to.
-    pub aliases: &'static [&'static str],
-    /// What its text may be.
-    pub kind: Kind,
-    /// The text it has when not given; empty if there is none.
-    pub default: &'static str,
-    /// One line, no full stop.
-    pub doc: &'static str,
-}
-
-/// What the text of a parameter may be.
-#[derive(Clone, Copy, Debug)]
-pub enum Kind {
-    /// A real within a closed range; arithmetic on constants is allowed.
-    Number {
-        /// Smallest.
-        low: f64,
-        /// Largest.
-        high: f64,
-    },
-    /// The same, where `50%` may be written for 0.5.
-    Fraction {
-        /// Smallest.
-        low: f64,
-        /// Largest.
-        high: f64,
-    },
-    /// A whole number, never negative.
-    Integer {
-        /// Smallest.
-        low: u32,
-        /// Largest.
-        high: u32,
-    },
-    /// Any number of degrees. `PI` in it is refused: it would mean radians.
-    Angle,
-    /// Arithmetic on variables.
-    Expression(&'static Names),
-    /// The same, or ImageMagick geometry.
-    Size(&'static Names),
-    /// One of some words; each entry lists its spellings, the canonical one first.
-    Choice(&'static [&'static [&'static str]]),
-    /// A colour's name or code.
-    Color,
-    /// Words separated by spaces.
-    List,
-}
-
-impl Param {
-    /// A parameter without aliases.
-    pub const fn new(
-        name: &'static str,
-        kind: Kind,
-        default: &'static str,
-        doc: &'static str,
-    ) -> Self {
-        Self { name, aliases: &[], kind, default, doc }
-    }
-
-    /// The same with other names.
-    #[must_use]
-    pub const fn alias(self, aliases: &'static [&'static str]) -> Self {
-        Self { aliases, ..self }
-    }
-
-    /// Smallest and largest value; infinite where the kind has no range.
-    pub fn range(&self) -> (f64, f64) {
-        match self.kind {
-            Kind::Number { low, high } | Kind::Fraction { low, high } => (low, high),
-            Kind::Integer { low, high } => (f64::from(low), f64::from(high)),
-            _ => (f64::NEG_INFINITY, f64::INFINITY),
-        }
-    }
-
-    /// The range in words; none if any value will do.
-    pub fn range_text(&self) -> Option<String> {
-        match self.range() {
-            (low, high) if low.is_finite() && high.is_finite() => Some(format!("{low} to {high}")),
-            (low, _) if low.is_finite() => Some(format!("{low} and up")),
-            (_, high) if high.is_finite() => Some(format!("up to {high}")),
-            _ => None,
-        }
-    }
-}
-
-/// The mathematics of a filter with its arguments.
-pub struct Formula {
-    compile: Compile,
-    profile: ProfileChange,
-}
-
-type Compile = Box<dyn Fn(&Context<'_>) -> Result<Vec<Op>> + Send + Sync>;
-
-impl Formula {
-    /// The same operations for every frame. Curves are shared between frames, so that the
-    /// planner sees equal ones as equal.
-    pub fn fixed(ops: Vec<Op>) -> Self {
-        Self::per_frame(move |_| Ok(ops.clone()))
-    }
-
-    /// Operations that depend on the frame.
-    pub fn per_frame(
-        compile: impl Fn(&Context<'_>) -> Result<Vec<Op>> + Send + Sync + 'static,
-    ) -> Self {
-        Self { compile: Box::new(compile), profile: ProfileChange::Keep }
-    }
-
-    /// The same, leaving the samples in sRGB.
-    #[must_use]
-    pub fn to_srgb(self) -> Self {
-        Self { profile: ProfileChange::Srgb, ..self }
-    }
-}
 
 /// A filter from the catalogue with its arguments.
 struct Call {
@@ -301,41 +123,9 @@ pub fn lookup(name: &str) -> Result<&'static Spec, String> {
 pub fn build(name: &Text, raw: Vec<RawArg>) -> Result<Arc<dyn Filter>, ArgError> {
     let at = name.column(0);
     let spec = lookup(name.as_str()).map_err(|message| ArgError::new(message, at))?;
-    let args = Args::bind(spec, at, raw)?;
+    let args = Args::bind(spec.signature(), at, raw)?;
     let formula = (spec.build)(&args)?;
     Ok(Arc::new(Call { text: args.canonical()?, name: spec.name, formula }))
-}
-
-impl Spec {
-    /// True for its name and its aliases.
-    pub fn answers_to(&self, name: &str) -> bool {
-        self.name == name || self.aliases.contains(&name)
-    }
-
-    /// The index of the parameter that answers to `name`, or a fragment that says why none.
-    pub fn index(&self, name: &str) -> Result<usize, String> {
-        let found = self.params.iter().position(|p| p.name == name || p.aliases.contains(&name));
-        if let Some(index) = found {
-            return Ok(index);
-        }
-        if name == "enable" {
-            return Err("enable= is not supported: a filter works on every frame".to_owned());
-        }
-        if let Some((_, reason)) = self.refused.iter().find(|(n, _)| *n == name) {
-            return Err(format!("{} has no {name}: {reason}", self.name));
-        }
-        let names = || {
-            self.params.iter().flat_map(|p| [p.name].into_iter().chain(p.aliases.iter().copied()))
-        };
-        let hint = suggest::hint(name, names());
-        let list: Vec<_> = self.params.iter().map(|p| p.name).collect();
-        let rest = match (hint.is_empty(), list.is_empty()) {
-            (false, _) => hint,
-            (true, true) => "; it takes no arguments".to_owned(),
-            (true, false) => format!("; it has {}", list.join(", ")),
-        };
-        Err(format!("{} has no parameter \"{name}\"{rest}", self.name))
-    }
 }
 
 #[cfg(test)]

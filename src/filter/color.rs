@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::algebra::{Affine3, Map, Op, PixelFunction, Point, Space};
-use super::args::{ArgError, Args};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 
 const TEN: Kind = Kind::Number { low: -10.0, high: 10.0 };
 const SHARE: Kind = Kind::Number { low: 0.0, high: 1.0 };

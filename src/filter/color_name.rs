@@ -1,6 +1,6 @@
 //! Colours as people write them: CSS names, `#RRGGBB`, `0xRRGGBB`, each with alpha if wanted.
 
-use super::args::ArgError;
+use super::text::ArgError;
 use super::{expr, suggest};
 
 /// R, G, B and alpha, 0 to 1, of a CSS name, `#RRGGBB`, `#RRGGBBAA` or the same after `0x`;

@@ -1,10 +1,12 @@
 //! Tone curves through points.
 
 use super::algebra::{Curve, Map, Op, Point, Space};
-use super::args::{ArgError, Args, Text};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
 use super::expr;
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
 use super::spline::Spline;
+use super::text::{ArgError, Text};
 
 pub(super) static SPECS: &[Spec] = &[Spec {
     name: "curves",

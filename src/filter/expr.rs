@@ -1,8 +1,8 @@
 //! Arithmetic in arguments: ffmpeg's expression syntax, parsed once and evaluated on reals.
 
-use super::args::ArgError;
 use super::functions::{BUILTINS, Builtin};
 use super::suggest;
+use super::text::ArgError;
 
 /// Brackets and signs may nest this deep; deeper text is refused instead of overflowing.
 const MAX_DEPTH: usize = 100;

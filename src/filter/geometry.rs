@@ -1,9 +1,11 @@
 //! Geometry that cuts and adds: crop and pad; and the sizes that expressions may use.
 
 use super::algebra::{Context, Geometry, Op};
-use super::args::{ArgError, Args};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
 use super::expr::{Expr, Names};
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 use crate::error::{Error, Result};
 use crate::frame::{Model, Size};
 

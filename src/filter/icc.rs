@@ -9,8 +9,10 @@ use moxcms::{
 };
 
 use super::algebra::{Affine3, Context, Curve, Map, Op, PixelFunction, Point, Space};
-use super::args::{ArgError, Args};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 use super::transfer::{linear_to_srgb, odd_power, srgb_to_linear};
 use crate::error::{Error, Result};
 

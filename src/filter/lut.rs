@@ -1,9 +1,11 @@
 //! Tables from expressions.
 
 use super::algebra::{Context, Curve, Map, Op, Point, Space};
-use super::args::{ArgError, Args};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
 use super::expr::{Expr, Names};
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 use crate::error::{Error, Result};
 
 const TABLE: Names = Names {

@@ -13,13 +13,16 @@ mod functions;
 mod geometry;
 mod icc;
 mod lut;
+pub mod param;
 pub mod render;
 mod resize;
+pub mod spec;
 mod spline;
 pub mod suggest;
 pub mod syntax;
 #[cfg(test)]
 mod testing;
+pub mod text;
 mod tone;
 mod transfer;
 mod turn;

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::catalogue::{self, Family, Kind, Param, Spec};
+use super::catalogue;
+use super::param::{Kind, Param};
+use super::spec::{Family, Spec};
 
 /// All filters with their summaries, family by family.
 pub fn list() -> String {

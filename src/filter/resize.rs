@@ -1,10 +1,12 @@
 //! Resizing: what size a frame gets, from expressions, ImageMagick geometry and fit words.
 
 use super::algebra::{Context, Curve, Geometry, Kernel, Map, Op, Point, Space};
-use super::args::{ArgError, Args, Text};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
 use super::expr::Expr;
 use super::geometry::{SIZES, Values, no_functions};
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::{ArgError, Text};
 use super::transfer::{linear_to_srgb, srgb_to_linear};
 use crate::error::{Error, Result};
 use crate::frame::Size;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::algebra::Filter;
-use super::args::{ArgError, RawArg, Text};
+use super::args::RawArg;
 use super::catalogue;
+use super::text::{ArgError, Text};
 
 /// A character and its column in the chain, 0 for the first.
 type Placed = (char, usize);
@@ -180,7 +181,8 @@ mod tests {
     use super::*;
     use crate::filter::algebra::Context;
     use crate::filter::args::quote;
-    use crate::filter::catalogue::{Kind, Param, Spec};
+    use crate::filter::param::{Kind, Param};
+    use crate::filter::spec::Spec;
     use crate::filter::testing::rgb;
 
     /// The chain as it prints.

@@ -1,8 +1,10 @@
 //! Tone: functions of one component.
 
 use super::algebra::{Affine3, Curve, Map, Op, Point, Space};
-use super::args::{ArgError, Args};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
+use super::param::{Kind, Param};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 use super::transfer::odd_power;
 
 /// Luma weights of ITU-R BT.709 with the six digits that ImageMagick uses.

@@ -1,10 +1,12 @@
 //! Flips and turns: exact ones, and rotation by any angle.
 
 use super::algebra::{Context, Dihedral, Geometry, Kernel, Op};
-use super::args::{ArgError, Args, radians};
-use super::catalogue::{Family, Formula, Kind, Param, Spec};
+use super::args::Args;
 use super::expr::{Expr, Names};
 use super::geometry::{SIZES, Values};
+use super::param::{Kind, Param, radians};
+use super::spec::{Family, Formula, Spec};
+use super::text::ArgError;
 use crate::error::Result;
 use crate::frame::Size;
 

@@ -38,10 +38,7 @@ const LANES: usize = 8;
 
 impl<'a> ResampleRows<'a> {
     /// `x` and `y` are the weights along rows and along columns of each plane; their lengths
-    /// are those of `to`. Columns may be flipped; rows come from above in order, so a flip from
-    /// top to bottom has to lie above (see [`AxisMap::after_flip`]).
-    ///
-    /// [`AxisMap::after_flip`]: super::AxisMap::after_flip
+    /// are those of `to`.
     pub fn new(
         up: BoxRows<'a>,
         from: &[PlaneShape],

@@ -2,8 +2,8 @@
 
 use super::Chain;
 use crate::error::{Error, Result};
-use crate::filter::args::ArgError;
 use crate::filter::syntax;
+use crate::filter::text::ArgError;
 
 impl Chain {
     /// Parses a chain. Empty text is the empty chain, which changes nothing. The error's

@@ -11,8 +11,8 @@ use super::tables::Class;
 use crate::filter::{Curve, Dihedral, Kernel};
 use crate::frame::{Depth, Layout, PlaneShape};
 use crate::kernel::{
-    BoxRows, ClampRows, Flatten, Lift, Lower, PickRows, PlanarPoint, PointRows, Precision,
-    Slab, TakePlane, Wide,
+    BoxRows, ClampRows, Flatten, Lift, Lower, PickRows, PlanarPoint, PointRows, Precision, Slab,
+    TakePlane, Wide,
 };
 
 /// Makes a row producer on top of another.
@@ -170,8 +170,8 @@ impl Lowering {
     }
 
     fn planar(&mut self, planes: &OnPlanes, to: Vec<PlaneShape>) {
-        let luma = (!planes.luma.is_identity())
-            .then(|| self.class.lookup(&planes.luma, (0.0, 1.0)));
+        let luma =
+            (!planes.luma.is_identity()).then(|| self.class.lookup(&planes.luma, (0.0, 1.0)));
         let chroma = planes.chroma_matrix();
         self.push(to, move |up| Box::new(PlanarPoint::new(up, luma.clone(), chroma)));
     }
