@@ -7,9 +7,9 @@ use divan::{Bencher, black_box};
 use lumaloom::filter::{Kernel, Window};
 use lumaloom::frame::{Depth, Frame, Layout, Model, PlaneShape, Siting, Size, Subsampling, Ycbcr};
 use lumaloom::kernel::{
-    AxisMap, AxisWeights, BlurRows, BoxRows, Components, Fused8, Grid, Isa, Lift, Load, Lookup,
-    Lower, Numbers, PlaneMut, PointRows, Precision, RankRows, ResampleRows, Step, TurnRows, View,
-    fill, taps,
+    AxisMap, AxisWeights, Blur, BlurRows, BoxRows, Components, Fused8, Grid, Isa, Lift, Load,
+    Lookup, Lower, Numbers, PlaneMut, PointRows, Precision, RankRows, ResampleRows, Step, TurnRows,
+    View, fill, taps,
 };
 
 const SIZE: Size = Size::new(4000, 3000);
@@ -86,14 +86,13 @@ fn blurred(bencher: Bencher<'_, '_>, window: Window) {
     let input = frame(Model::Rgb, Depth::U8);
     let shapes: Vec<PlaneShape> = input.layout().planes().collect();
     let taps =
-        [Some((taps::of(window, 0, Precision::Eight), taps::of(window, 0, Precision::Eight)))];
-    run(bencher, (&input, Model::Rgb), SIZE, |up, _| {
-        let all = Components::ALL;
-        Box::new(BlurRows::new(up, &shapes, &taps, Numbers::Codes, all, None))
-    });
+        vec![Some((taps::of(window, 0, Precision::Eight), taps::of(window, 0, Precision::Eight)))];
+    let (numbers, mask) = (Numbers::Codes, Components::ALL);
+    let blur = Blur { taps, numbers, mask, amount: None };
+    run(bencher, (&input, Model::Rgb), SIZE, |up, _| Box::new(BlurRows::new(up, &shapes, &blur)));
 }
 
-#[divan::bench(args = [0.5, 3.0, 12.0])]
+#[divan::bench(args = [0.5, 3.0, 10.0, 30.0, 100.0])]
 fn gaussian(bencher: Bencher<'_, '_>, sigma: f64) {
     blurred(bencher, Window::Gaussian { sigma });
 }

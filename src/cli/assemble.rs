@@ -41,6 +41,15 @@ pub fn work(recipe: &Recipe, threads: usize) -> StillWork {
     StillWork::new(recipe.chain.clone(), options, threads)
 }
 
+/// What the threads of the pool share out.
+pub fn split(pool: &Pool) -> Split {
+    match pool.split {
+        SplitArg::Auto => Split::Auto,
+        SplitArg::Frames => Split::Frames,
+        SplitArg::Bands => Split::Bands,
+    }
+}
+
 /// How the stages are run. One picture may take as long as the recipe allows, which is looked
 /// at between passes only, so twice as long is not yet a stall.
 pub fn settings(
@@ -54,11 +63,7 @@ pub fn settings(
     Settings {
         stall: memory.stall.max(recipe.timeout.saturating_mul(2)),
         threads: pool.threads,
-        split: match pool.split {
-            SplitArg::Auto => Split::Auto,
-            SplitArg::Frames => Split::Frames,
-            SplitArg::Bands => Split::Bands,
-        },
+        split: split(pool),
         io_threads,
         on_error,
         epoch,

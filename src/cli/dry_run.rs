@@ -49,7 +49,8 @@ pub fn run(job: &Job, inputs: &Inputs, outputs: &Outputs, args: &SayArgs) {
 
 /// One plan per distinct layout, with how many pictures have it; what cannot be planned; memory.
 fn plans(job: &Job, items: &[Item]) {
-    let work = assemble::work(&job.recipe, 1);
+    let work = assemble::work(&job.recipe, job.pool.threads);
+    let bands = assemble::split(&job.pool).bands();
     let mut groups: BTreeMap<(String, Vec<String>), Group> = BTreeMap::new();
     let mut most = 0;
     for item in items {
@@ -57,7 +58,7 @@ fn plans(job: &Job, items: &[Item]) {
             .map_err(|e| Error::io("read", &item.input, &e))
             .and_then(|bytes| {
                 let (header, plan) = work.plan(&bytes)?;
-                let peak = work.peak_bytes(&bytes, &header, &plan);
+                let peak = work.peak_bytes(&bytes, &header, &plan, bands);
                 let picture = format!("{} {}", header.format.name(), header.layout);
                 Ok((picture, plan.explain(), peak))
             });

@@ -77,7 +77,7 @@ impl Loop<'_> {
     }
 
     fn compute(&self, packet: Packet) -> Result<Packet> {
-        let (packet, permit) = admit(self.work, packet, &self.frames)?;
+        let (packet, permit) = admit(self.work, packet, Bands::One, &self.frames)?;
         if packet.outcome.is_err() {
             return Ok(packet);
         }

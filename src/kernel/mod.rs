@@ -20,6 +20,7 @@ pub mod rank;
 pub mod resample;
 mod ring;
 pub mod rotate;
+mod spline;
 pub mod taps;
 #[cfg(test)]
 mod testing;
@@ -29,7 +30,7 @@ pub mod weights;
 pub mod window;
 
 pub use alpha::{Flatten, Premultiply, Unpremultiply};
-pub use blur::BlurRows;
+pub use blur::{Blur, BlurRows};
 pub use bytes::Fused8;
 pub use chroma::{Lift, Lower};
 pub use convolve::{ConvolveRows, GradientRows};

@@ -38,6 +38,12 @@ impl<R: Default> Ring<R> {
         }
     }
 
+    /// All rows that memory is held for.
+    #[cfg(test)]
+    pub fn all(&self) -> impl Iterator<Item = &R> {
+        self.rows.iter().chain(&self.spare)
+    }
+
     /// A row that is there.
     pub fn row(&self, y: usize) -> &R {
         &self.rows[y - self.start]

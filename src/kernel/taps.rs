@@ -1,6 +1,8 @@
 //! The weights of separable averages.
 
+use super::Numbers;
 use super::lookup::Precision;
+use super::spline::Spline;
 use crate::filter::Window;
 
 /// An odd number of weights around a pixel.
@@ -8,8 +10,15 @@ use crate::filter::Window;
 pub struct Taps {
     /// From the pixel itself outwards; the other side mirrors them.
     half: Vec<f32>,
-    /// Set for boxes: a running sum replaces the weights.
-    boxed: Option<BoxWindow>,
+    /// What replaces the weights where values are codes.
+    running: Option<Running>,
+}
+
+/// Weights that integer sums can run along.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::kernel) enum Running {
+    Box(BoxWindow),
+    Spline(Spline),
 }
 
 /// A box of `2 * inner + 1` whole pixels and a fraction of one more at both ends.
@@ -21,6 +30,13 @@ pub(in crate::kernel) struct BoxWindow {
     pub whole: f32,
     /// The weight of the pixels beyond, 0 if there are none.
     pub end: f32,
+}
+
+impl BoxWindow {
+    /// Pixels that it reaches on each side.
+    pub fn reach(&self) -> usize {
+        self.inner + usize::from(self.end > 0.0)
+    }
 }
 
 /// What may be cut off a Gaussian, so that no picture shows it: a quarter of the precision that
@@ -36,7 +52,7 @@ impl Taps {
     /// The weights `half[0]` at the pixel and `half[k]` at distance `k` on both sides.
     fn symmetric(half: Vec<f32>) -> Self {
         assert!(!half.is_empty(), "a kernel has a middle");
-        Self { half, boxed: None }
+        Self { half, running: None }
     }
 
     /// Weights from the middle outwards.
@@ -44,13 +60,9 @@ impl Taps {
         &self.half
     }
 
-    /// Pixels that it reaches on each side.
-    pub fn radius(&self) -> usize {
-        self.half.len() - 1
-    }
-
-    pub(in crate::kernel) fn boxed(&self) -> Option<BoxWindow> {
-        self.boxed
+    /// The sums that do the same, for numbers that have a fixed point.
+    pub(in crate::kernel) fn running(&self, numbers: Numbers) -> Option<&Running> {
+        self.running.as_ref().filter(|_| numbers == Numbers::Codes)
     }
 }
 
@@ -61,14 +73,15 @@ pub fn of(window: Window, shift: u8, precision: Precision) -> Taps {
     let scale = f64::from(1u8 << shift);
     match window {
         Window::Point => Taps::symmetric(vec![1.0]),
-        Window::Gaussian { sigma } => gaussian(sigma / scale, rest(precision)),
+        Window::Gaussian { sigma } => gaussian(sigma / scale, precision),
         Window::Box { width } => boxed((width / scale).max(1.0)),
         // Half up: a radius of 2 is 1 at shift 1.
         Window::Binomial { taps } => binomial(((taps / 2) as f64 / scale + 0.5) as usize),
     }
 }
 
-fn gaussian(sigma: f64, least: f64) -> Taps {
+fn gaussian(sigma: f64, precision: Precision) -> Taps {
+    let least = rest(precision);
     let at = |k: usize| libm::exp(-0.5 * (k as f64 / sigma) * (k as f64 / sigma));
     // Nine standard deviations hold all that an f64 can tell.
     let far = (9.0 * sigma).ceil() as usize + 1;
@@ -80,7 +93,8 @@ fn gaussian(sigma: f64, least: f64) -> Taps {
         rest += 2.0 * all[keep - 1];
         keep -= 1;
     }
-    normalised(all[..keep].to_vec())
+    let running = Spline::gaussian(sigma, precision).map(Running::Spline);
+    Taps { running, ..normalised(all[..keep].to_vec()) }
 }
 
 fn boxed(width: f64) -> Taps {
@@ -91,7 +105,7 @@ fn boxed(width: f64) -> Taps {
         half.push(end);
     }
     let window = BoxWindow { inner, whole: (1.0 / width) as f32, end: (end / width) as f32 };
-    Taps { boxed: Some(window), ..normalised(half) }
+    Taps { running: Some(Running::Box(window)), ..normalised(half) }
 }
 
 fn binomial(radius: usize) -> Taps {
@@ -139,7 +153,7 @@ mod tests {
     #[test]
     fn a_gaussian_is_cut_where_little_is_left() {
         let taps = of(Window::Gaussian { sigma: 3.0 }, 0, Precision::Eight);
-        assert_eq!(taps.radius(), 12);
+        assert_eq!(taps.half().len(), 13);
         assert!((taps.half()[3] / taps.half()[0] - (-0.5f32).exp()).abs() < 1e-6);
         assert_eq!(of(Window::Gaussian { sigma: 0.1 }, 0, Precision::Eight).half(), [1.0]);
         assert_eq!(
@@ -157,7 +171,7 @@ mod tests {
             [1.0],
             "at least one pixel"
         );
-        assert_eq!(of(Window::Box { width: 3.0 }, 0, Precision::Eight).radius(), 1);
+        assert_eq!(of(Window::Box { width: 3.0 }, 0, Precision::Eight).half().len(), 2);
     }
 
     #[test]

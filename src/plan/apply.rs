@@ -17,9 +17,6 @@ pub enum Bands {
     Many,
 }
 
-/// A band is at least this high, so that what neighbouring bands compute twice stays small.
-const LEAST_ROWS: usize = 64;
-
 impl Plan {
     /// The chain's result for one frame. The bytes are the same for any `bands`. Errors: the
     /// frame is not of the layout that was planned for.
@@ -73,12 +70,12 @@ fn run(
     bands: Bands,
     compute: &(dyn Fn(Band<'_>) + Sync),
 ) {
-    let height = segment.shapes[0].height;
-    let count = match bands {
+    let threads = match bands {
         Bands::One => 1,
-        Bands::Many => (height / LEAST_ROWS).clamp(1, 4 * rayon::current_num_threads()),
+        Bands::Many => rayon::current_num_threads(),
     };
-    let bands = split(&segment.shapes, out, height.div_ceil(count));
+    let rows = segment.shapes[0].height.div_ceil(segment.bands(threads));
+    let bands = split(&segment.shapes, out, rows);
     if bands.len() == 1 {
         bands.into_iter().for_each(compute);
     } else {

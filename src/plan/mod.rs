@@ -177,11 +177,11 @@ impl Plan {
     }
 
     /// The most bytes that are held at once while a frame is computed: input, intermediates,
-    /// output, and the rows around the one being made. Those rows are counted for one band; each
-    /// further thread that works on the same frame keeps as many.
-    pub fn peak_bytes(&self) -> u64 {
+    /// output, and the rows around the one being made, in each of the bands that `threads`
+    /// threads compute side by side; 1 for [`Bands::One`].
+    pub fn peak_bytes(&self, threads: usize) -> u64 {
         let pictures = self.input.bytes() + self.output.bytes();
-        pictures + self.program.intermediate_bytes() + self.program.held_bytes()
+        pictures + self.program.intermediate_bytes() + self.program.held_bytes(threads)
     }
 
     /// The largest size that the chain makes on its way, the result's included.

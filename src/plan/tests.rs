@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use rayon::ThreadPoolBuilder;
 
 use super::oracle::reference;
 use super::*;
@@ -287,8 +288,11 @@ proptest! {
             let pool = BufferPool::new(2);
             let input = frame(layout, seed);
             let one = plan.apply(input.clone(), Bands::One, &pool).unwrap();
-            let many = plan.apply(input, Bands::Many, &pool).unwrap();
-            prop_assert!(one == many, "{}", plan.explain().join("\n"));
+            for threads in [2, 5] {
+                let threads = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let many = threads.install(|| plan.apply(input.clone(), Bands::Many, &pool)).unwrap();
+                prop_assert!(one == many, "{}", plan.explain().join("\n"));
+            }
         }
     }
 }
@@ -446,16 +450,50 @@ fn grey_loses_its_alpha_on_white() {
     }
 }
 
+fn box_blur(radius: f64) -> Op {
+    let window = Window::Box { width: 2.0 * radius + 1.0 };
+    Op::Area(Area { channels: Channels::Each, kind: AreaKind::Blur { x: window, y: window } })
+}
+
 #[test]
 fn the_peak_counts_the_rows_of_a_wide_blur() {
-    let area = |radius: f64| {
-        let window = Window::Box { width: 2.0 * radius + 1.0 };
-        Op::Area(Area { channels: Channels::Each, kind: AreaKind::Blur { x: window, y: window } })
-    };
     let layout = layout(100, 80, Model::Rgb, Depth::U8);
-    let peak = |ops: &[Op]| plan(ops, layout, Media::Still).peak_bytes() - 2 * layout.bytes();
-    let picture = 100 * 80 * 3 * 4;
-    assert_eq!(peak(&[area(2.0)]), 5 * 100 * 3 * 12);
-    assert_eq!(peak(&[area(500.0)]), 3 * picture, "no more rows than there are");
-    assert_eq!(peak(&[area(500.0), area(500.0)]), 6 * picture);
+    let peak = |ops: &[Op]| plan(ops, layout, Media::Still).peak_bytes(1) - 2 * layout.bytes();
+    let (row, picture) = (100 * 3 * 4, 100 * 80 * 3 * 4);
+    // Five rows, and a padded one of 104 pixels.
+    assert_eq!(peak(&[box_blur(2.0)]), 5 * row + 104 * 3 * 4);
+    // No more rows than there are, sums of columns, and what a row of 1,100 pixels is made in.
+    let wide = picture + 2 * row + 1100 * 3 * 16 + row;
+    assert_eq!(peak(&[box_blur(500.0)]), wide);
+    assert_eq!(peak(&[box_blur(500.0), box_blur(500.0)]), 2 * wide);
+}
+
+#[test]
+fn the_peak_counts_every_band_and_bands_are_worth_their_halo() {
+    let layout = layout(10, 3000, Model::Gray, Depth::U8);
+    let held = |radius: f64, threads: usize| {
+        let plan = plan(&[box_blur(radius)], layout, Media::Still);
+        plan.peak_bytes(threads) - 2 * layout.bytes()
+    };
+    for (radius, threads, bands) in
+        [(2.0, 1, 1), (2.0, 2, 2), (2.0, 8, 8), (2.0, 999, 46), (200.0, 999, 3), (800.0, 999, 1)]
+    {
+        assert_eq!(held(radius, threads), bands * held(radius, 1), "{radius} on {threads}");
+    }
+}
+
+#[test]
+fn wide_gaussians_match_the_reference() {
+    for (model, depth, sigma) in [
+        (Model::Rgba, Depth::U8, 9.0),
+        (jpeg(Subsampling::S420), Depth::U8, 18.0),
+        (jpeg(Subsampling::S420), Depth::U10, 18.0),
+        (Model::Gray, Depth::U16, 17.0),
+    ] {
+        let window = Window::Gaussian { sigma };
+        let kind = AreaKind::Blur { x: window, y: window };
+        let media = if depth == Depth::U10 { Media::Video } else { Media::Still };
+        let blur = Op::Area(Area { channels: Channels::Each, kind });
+        check(&[blur], layout(13, 11, model, depth), media, 7, 1.0);
+    }
 }

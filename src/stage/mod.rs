@@ -122,10 +122,10 @@ pub trait Work: Sync {
         Needs::default()
     }
 
-    /// The most bytes that this item will hold at once: input, intermediates, output. From the
-    /// header alone, before anything is decoded. Called on one thread, in order of arrival. An
-    /// error fails the item.
-    fn peak(&self, packet: &Packet) -> Result<u64>;
+    /// The most bytes that this item will hold at once: input, intermediates, output, and what
+    /// each of its bands keeps. From the header alone, before anything is decoded. Called on
+    /// one thread, in order of arrival. An error fails the item.
+    fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64>;
 
     /// Does it. Called concurrently, in the pool, with different packets. Must neither block
     /// nor lock. The permit is not in the packet meanwhile. A panic fails the item; it is

@@ -215,8 +215,9 @@ impl Feeder<'_> {
             }
             progress.moved(StageName::Work);
             progress.set(StageName::Work, Doing::WaitingForMemory);
-            let (packet, permit) =
-                self.clock.waiting_out(|| admit(self.work, packet, self.how.budget))?;
+            let (packet, permit) = self.clock.waiting_out(|| {
+                admit(self.work, packet, self.how.split.bands(), self.how.budget)
+            })?;
             progress.set(StageName::Work, Doing::WaitingForPlace);
             self.take(&self.places)?;
             if packet.outcome.is_err() {
@@ -282,13 +283,18 @@ impl Feeder<'_> {
 ///
 /// # Errors
 /// Only if the run was told to stop now.
-pub fn admit(work: &dyn Work, mut packet: Packet, budget: &Budget) -> Result<(Packet, Permit)> {
+pub fn admit(
+    work: &dyn Work,
+    mut packet: Packet,
+    bands: Bands,
+    budget: &Budget,
+) -> Result<(Packet, Permit)> {
     if packet.outcome.is_err() {
         packet.permit = Permit::none();
         return Ok((packet, Permit::none()));
     }
     let have = std::mem::take(&mut packet.permit);
-    let permit = work.peak(&packet).and_then(|bytes| budget.exchange(have, bytes));
+    let permit = work.peak(&packet, bands).and_then(|bytes| budget.exchange(have, bytes));
     match permit {
         Ok(permit) => Ok((packet, permit)),
         Err(e) if e.kind() == Kind::Interrupted => Err(e),

@@ -34,12 +34,14 @@ pub struct StillWork {
     options: StillOptions,
     plans: Plans,
     pool: BufferPool,
+    threads: usize,
 }
 
 impl StillWork {
-    /// A work for `threads` threads, which is how many buffers are kept for use again.
+    /// A work for a pool of `threads` threads.
     pub fn new(chain: Chain, options: StillOptions, threads: usize) -> Self {
-        Self { chain, options, plans: Plans::default(), pool: BufferPool::new(2 * threads) }
+        let (plans, pool) = (Plans::default(), BufferPool::new(2 * threads));
+        Self { chain, options, plans, pool, threads }
     }
 
     /// What a coded picture is, and what will be done to it.
@@ -53,13 +55,14 @@ impl StillWork {
     }
 
     /// The most bytes that a picture holds at once, its own coded ones included.
-    pub fn peak_bytes(&self, bytes: &[u8], header: &Header, plan: &Plan) -> u64 {
+    pub fn peak_bytes(&self, bytes: &[u8], header: &Header, plan: &Plan, bands: Bands) -> u64 {
+        let threads = if bands == Bands::Many { self.threads } else { 1 };
         let coded = bytes.len() as u64;
         // The decoder's frame is the plan's input; each is counted once.
         let decoder = codec::decoded_peak(bytes, header).saturating_sub(header.layout.bytes());
         coded
             + decoder
-            + plan.peak_bytes()
+            + plan.peak_bytes(threads)
             + codec::encode_bound(self.format(header), plan.output())
     }
 
@@ -130,10 +133,10 @@ impl StillWork {
 }
 
 impl Work for StillWork {
-    fn peak(&self, packet: &Packet) -> Result<u64> {
+    fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64> {
         let bytes = bytes(packet)?;
         let (header, plan) = self.plan(bytes)?;
-        Ok(self.peak_bytes(bytes, &header, &plan))
+        Ok(self.peak_bytes(bytes, &header, &plan, bands))
     }
 
     fn process(&self, mut packet: Packet, bands: Bands) -> Packet {
@@ -216,7 +219,7 @@ mod tests {
 
     fn run(work: &StillWork, bytes: Vec<u8>) -> Packet {
         let packet = Packet::bytes(0, Item::default(), bytes);
-        match work.peak(&packet) {
+        match work.peak(&packet, Bands::One) {
             Ok(peak) => assert!(peak > 0),
             Err(error) => return Packet::failed(0, Item::default(), error),
         }

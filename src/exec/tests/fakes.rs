@@ -106,7 +106,7 @@ fn number(packet: &Packet) -> u64 {
 }
 
 impl Work for Square {
-    fn peak(&self, packet: &Packet) -> Result<u64> {
+    fn peak(&self, packet: &Packet, _: Bands) -> Result<u64> {
         let n = number(packet);
         if (self.too_large)(n) { Err(Error::input("too large")) } else { Ok((self.peak)(n)) }
     }

@@ -7,7 +7,7 @@ use super::{Lowering, ROW};
 use crate::filter::{Affine3, Area, AreaKind, Channels, Window};
 use crate::frame::{Matrix, PlaneShape};
 use crate::kernel::{
-    BlurRows, Components, ConvolveRows, GradientRows, PointRows, RankRows, Taps, taps,
+    Blur, BlurRows, Components, ConvolveRows, GradientRows, PointRows, RankRows, Taps, taps,
 };
 
 /// What an area operation changes: the first so many planes, and of their pixels these
@@ -57,6 +57,7 @@ impl Lowering {
                 self.blur((x, y), Some(amount as f32), selection, owned);
             }
             AreaKind::Convolve { width, height, weights, bias } => {
+                self.last().halo += height - 1;
                 for shape in &shapes[..planes] {
                     self.hold(height, *shape, ROW);
                 }
@@ -66,6 +67,10 @@ impl Lowering {
                 });
             }
             AreaKind::Gradient { scale, bias } => {
+                self.last().halo += 2;
+                for shape in &shapes[..planes] {
+                    self.hold(3, *shape, ROW);
+                }
                 self.push(owned.clone(), move |up| {
                     Box::new(GradientRows::new(up, &owned, &enabled, mask, scale, bias))
                 });
@@ -75,6 +80,7 @@ impl Lowering {
                     (i < planes).then_some((rx >> s.shift_x, ry >> s.shift_y))
                 };
                 let radii: Vec<_> = shapes.iter().enumerate().map(radius).collect();
+                self.last().halo += 2 * ry;
                 for (shape, (_, ry)) in shapes.iter().zip(radii.iter().flatten()) {
                     self.hold(2 * ry + 1, *shape, 2 * ROW);
                 }
@@ -101,13 +107,12 @@ impl Lowering {
                     .then(|| (taps::of(x, s.shift_x, precision), taps::of(y, s.shift_y, precision)))
             })
             .collect();
-        for (shape, (_, along)) in shapes.iter().zip(taps.iter().flatten()) {
-            // Blurred, in fixed point, and as it came.
-            self.hold(2 * along.radius() + 1, *shape, 3 * ROW);
-        }
-        self.push(shapes.clone(), move |up| {
-            Box::new(BlurRows::new(up, &shapes, &taps, numbers, selection.mask, unsharp))
-        });
+        let blur = Blur { taps, numbers, mask: selection.mask, amount: unsharp };
+        let segment = self.last();
+        segment.held += blur.held_bytes(&shapes);
+        let reach = |(i, s): (usize, &PlaneShape)| blur.reach(i) << s.shift_y;
+        segment.halo += 2 * shapes.iter().enumerate().map(reach).max().unwrap_or(0);
+        self.push(shapes.clone(), move |up| Box::new(BlurRows::new(up, &shapes, &blur)));
     }
 
     fn matrix(&mut self, m: Affine3, shapes: &[PlaneShape]) {

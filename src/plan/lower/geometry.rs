@@ -91,6 +91,10 @@ impl Lowering {
             self.hold(y.taps(), PlaneShape { height: a.height, ..*b }, ROW);
             ys.push(y);
         }
+        let (old, new) = (from.size.height as usize, to.size.height as usize);
+        let taps = ys.iter().zip(&before).map(|(y, s)| y.taps() << s.shift_y).max().unwrap_or(0);
+        let segment = self.last();
+        segment.halo = ((segment.halo + taps) * new).div_ceil(old);
         if to.alpha {
             self.premultiply(&before);
         }

@@ -38,6 +38,8 @@ pub(super) struct Segment {
     pub shapes: Vec<PlaneShape>,
     /// Bytes of the rows that one chain of the producers keeps at most.
     pub held: u64,
+    /// Luma rows above and below a band that are computed for it alone, together.
+    pub halo: usize,
 }
 
 /// A plan as the engine runs it.
@@ -83,15 +85,43 @@ impl Program {
         pairs.or(sizes.first().copied()).unwrap_or(0)
     }
 
-    /// Bytes of the rows that area operations and resampling keep, for one band at a time.
-    pub fn held_bytes(&self) -> u64 {
-        self.segments.iter().map(|s| s.held).max().unwrap_or(0)
+    /// Bytes of the rows that area operations and resampling keep in the bands that `threads`
+    /// threads compute at the same time.
+    pub fn held_bytes(&self, threads: usize) -> u64 {
+        let held = |s: &Segment| s.held * s.bands(threads).min(threads) as u64;
+        self.segments.iter().map(held).max().unwrap_or(0)
     }
 }
 
+/// A band is at least this high: making a chain of producers costs about as much as a row.
+const LEAST_ROWS: usize = 64;
+
+/// And at least so many times as high as its halo, so that what neighbours compute twice adds
+/// at most half to the work.
+const LEAST_HALOS: usize = 2;
+
+/// Bands for each thread, so that the last ones end at about the same time.
+const PER_THREAD: usize = 4;
+
 impl Segment {
     fn rows(shapes: Vec<PlaneShape>) -> Self {
-        Self { head: Head::Rows, head_shapes: shapes.clone(), makes: Vec::new(), shapes, held: 0 }
+        Self {
+            head: Head::Rows,
+            head_shapes: shapes.clone(),
+            makes: Vec::new(),
+            shapes,
+            held: 0,
+            halo: 0,
+        }
+    }
+
+    /// How many bands `threads` threads cut it into. It changes no result.
+    pub fn bands(&self, threads: usize) -> usize {
+        if threads == 1 {
+            return 1;
+        }
+        let least = LEAST_ROWS.max(LEAST_HALOS * self.halo);
+        (self.shapes[0].height / least).clamp(1, PER_THREAD * threads)
     }
 
     fn untouched(&self) -> bool {
