@@ -463,7 +463,7 @@ fn the_peak_counts_the_rows_of_a_wide_blur() {
     // Five rows, and a padded one of 104 pixels.
     assert_eq!(peak(&[box_blur(2.0)]), 5 * row + 104 * 3 * 4);
     // No more rows than there are, sums of columns, and what a row of 1,100 pixels is made in.
-    let wide = picture + 2 * row + 1100 * 3 * 16 + row;
+    let wide = picture + 2 * row + 1100 * 3 * 16 + 3 * 8 + row;
     assert_eq!(peak(&[box_blur(500.0)]), wide);
     assert_eq!(peak(&[box_blur(500.0), box_blur(500.0)]), 2 * wide);
 }

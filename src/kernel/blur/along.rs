@@ -45,12 +45,16 @@ impl Along {
 
     /// Bytes of room for a row of `width` pixels of `n` components.
     pub fn held(&self, width: usize, n: usize) -> u64 {
-        let each = match self {
-            Self::Weights(_) => 4,
-            Self::Box { .. } => 4 + 4 + 8,
-            Self::Spline { .. } => 4 + 4 + 8 + 4,
-        };
-        each * ((width + 2 * self.reach()) * n) as u64
+        let values = |pixels: usize| (pixels * n) as u64;
+        let padded = values(width + 2 * self.reach());
+        match self {
+            Self::Weights(_) => 4 * padded,
+            Self::Box { .. } => (4 + 4 + 8) * padded + 8 * values(1),
+            Self::Spline { spline, .. } => {
+                let sums = padded + values(4 * spline.step);
+                (4 + 4) * padded + 8 * sums + 4 * values(width + 2 * spline.span())
+            }
+        }
     }
 
     /// Bytes that are taken now, the padded row not among them.
