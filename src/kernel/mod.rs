@@ -10,6 +10,7 @@ pub mod bytes;
 pub mod chroma;
 pub mod convolve;
 pub mod dispatch;
+mod fixed;
 pub mod grid;
 pub mod load;
 pub mod lookup;

@@ -6,6 +6,7 @@
 //! weighted sum of a few samples `step` apart. Recursive filters (Deriche, Young and van Vliet)
 //! drift and need whole columns, stacked boxes alone are off by four codes in the worst case.
 
+use super::fixed::UNIT;
 use super::lookup::Precision;
 
 /// A symmetric sum of cubic B-splines.
@@ -49,7 +50,7 @@ impl Spline {
         if sigma < least_sigma || step > WIDEST {
             return None;
         }
-        let scale = 1.0 / (super::blur::UNIT * (step as f64).powi(4));
+        let scale = 1.0 / (UNIT * (step as f64).powi(4));
         let half = fitted(sigma, step, splines).into_iter().map(|w| (w * scale) as f32).collect();
         Some(Self { step, half })
     }
@@ -142,7 +143,7 @@ mod tests {
     fn worst(sigma: f64, precision: Precision) -> f64 {
         let fitted = Spline::gaussian(sigma, precision).unwrap();
         let (step, box4) = (fitted.step, spline(fitted.step));
-        let scale = crate::kernel::blur::UNIT * (step as f64).powi(4);
+        let scale = UNIT * (step as f64).powi(4);
         let far = (9.0 * sigma) as usize;
         let gauss: Vec<f64> =
             (0..=far).map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp()).collect();

@@ -1,8 +1,9 @@
 //! Averages along a row.
 
-use super::sums::{UNIT, accumulate, add_ends, comb, fix, integrate_along, window_sums};
+use super::sums::{accumulate, add_ends, comb, integrate_along, window_sums};
 use crate::kernel::Numbers;
 use crate::kernel::dispatch::Isa;
+use crate::kernel::fixed::{UNIT, fix};
 use crate::kernel::ring::{shifted, symmetric_sum};
 use crate::kernel::spline::Spline;
 use crate::kernel::taps::{BoxWindow, Running, Taps};

@@ -1,8 +1,9 @@
 //! Averages along columns, row after row.
 
 use super::lines::{Lines, Source};
-use super::sums::{UNIT, add_ends, change_sums, comb, integrate_down, scale_sums};
+use super::sums::{add_ends, change_sums, comb, integrate_down, scale_sums};
 use crate::kernel::Numbers;
+use crate::kernel::fixed::UNIT;
 use crate::kernel::ring::{Ring, around, replicated, symmetric_sum};
 use crate::kernel::spline::Spline;
 use crate::kernel::taps::{BoxWindow, Running, Taps};

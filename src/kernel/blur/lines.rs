@@ -1,10 +1,10 @@
 //! The rows that a blur keeps, averaged along themselves.
 
 use super::along::Along;
-use super::sums::fix;
 use crate::frame::PlaneShape;
 use crate::kernel::Rows;
 use crate::kernel::dispatch::Isa;
+use crate::kernel::fixed::fix;
 use crate::kernel::ring::{Ring, padded};
 
 /// A row averaged along itself, in the one form that columns are averaged in, and as it came

@@ -13,7 +13,6 @@ use crate::frame::PlaneShape;
 use along::Along;
 use down::Down;
 use lines::{Form, Lines, Original, Source};
-pub(in crate::kernel) use sums::UNIT;
 
 /// What a blur does: the weights of each plane, and what is made of the result.
 #[derive(Clone, Debug)]

@@ -1,19 +1,7 @@
 //! Running sums of integers: adding a value and taking another away leaves no error behind, so
 //! a band that starts anywhere has the same sums.
 
-use crate::kernel::dispatch::{Isa, per_isa};
-
-/// Fixed point: 2^24 per unit, the precision of an `f32` below 1.
-pub(in crate::kernel) const UNIT: f64 = 16_777_216.0;
-
-/// Values beyond this are cut before they become fixed point; codes stay within 0..=1.
-const LIMIT: f32 = 2.0;
-
-/// Values in units of 2^-24, to the nearest.
-pub(super) fn fix(isa: Isa, values: &[f32], out: &mut Vec<i32>) {
-    out.resize(values.len(), 0);
-    fix_all(isa, values, out);
-}
+use crate::kernel::dispatch::per_isa;
 
 /// Entry `i` is the sum of all values before `i` at a multiple of `step` from it.
 pub(super) fn accumulate(values: &[i32], step: usize, out: &mut Vec<i64>) {
@@ -50,16 +38,6 @@ fn along<const N: usize>(values: &[i32], out: &mut [i64]) {
 }
 
 per_isa! {
-    fn fix_all(values: &[f32], out: &mut [i32]) {
-        for (o, &v) in out.iter_mut().zip(values) {
-            let v = if v > -LIMIT { v } else { -LIMIT };
-            let v = if v < LIMIT { v } else { LIMIT } * UNIT as f32;
-            let half = if v < 0.0 { -0.5 } else { 0.5 };
-            // SAFETY: within 2 * 2^24, under 2^31; NaN has become -2.
-            *o = unsafe { (v + half).to_int_unchecked() };
-        }
-    }
-
     pub(super) fn window_sums(prefix: &[i64], width: usize, scale: f32, out: &mut [f32]) {
         for ((o, a), b) in out.iter_mut().zip(prefix).zip(&prefix[width..]) {
             *o = (b - a) as f32 * scale;
