@@ -101,9 +101,9 @@ fn spline(step: usize) -> Vec<f64> {
     for _ in 0..4 {
         let mut next = vec![0.0; values.len() + step - 1];
         let mut sum = 0.0;
-        for i in 0..next.len() {
+        for (i, next) in next.iter_mut().enumerate() {
             sum += values.get(i).copied().unwrap_or(0.0);
-            next[i] = sum / step as f64;
+            *next = sum / step as f64;
             if let Some(leaves) = (i + 1).checked_sub(step) {
                 sum -= values[leaves];
             }

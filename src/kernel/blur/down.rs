@@ -16,7 +16,7 @@ const LEAST_BOX: usize = 10;
 pub(super) enum Down {
     Weights(Vec<f32>),
     Box(BoxColumns),
-    Spline(SplineColumns),
+    Spline(Box<SplineColumns>),
 }
 
 impl Down {
@@ -25,7 +25,9 @@ impl Down {
             Some(Running::Box(window)) if window.inner >= LEAST_BOX => {
                 Self::Box(BoxColumns { window: *window, sums: Vec::new(), middle: None })
             }
-            Some(Running::Spline(spline)) => Self::Spline(SplineColumns::new(spline.clone())),
+            Some(Running::Spline(spline)) => {
+                Self::Spline(Box::new(SplineColumns::new(spline.clone())))
+            }
             _ => Self::Weights(taps.half().to_vec()),
         }
     }
@@ -193,7 +195,7 @@ impl SplineColumns {
             });
             *end = Some(last + 1);
             row.resize(len, 0.0);
-            comb(source.isa, [0, 1, 2, 3, 4].map(|k| &*sums.row(last - k * step).as_slice()), row);
+            comb(source.isa, [0, 1, 2, 3, 4].map(|k| sums.row(last - k * step).as_slice()), row);
         });
         let rows: Vec<&[f32]> =
             (0..2 * spline.half.len() - 1).map(|k| &**splines.row(y + k * step)).collect();
