@@ -183,8 +183,8 @@ pub struct UntilStopped {
 }
 
 impl Work for UntilStopped {
-    fn peak(&self, packet: &Packet) -> Result<u64> {
-        self.square.peak(packet)
+    fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64> {
+        self.square.peak(packet, bands)
     }
 
     fn process(&self, packet: Packet, bands: Bands) -> Packet {
