@@ -1,8 +1,13 @@
-//! Errors, sorted by who can mend them, and `Stop`: why a stage ended early.
+//! Errors, sorted by who can mend them, and `Stop`: why a stage ended early. Also how a path is
+//! shown, since most errors name one.
+
+mod shown;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use shown::{Shown, harmless, shown};
 
 /// Who can mend an error. The command line turns it into an exit code; nothing else reads it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +68,7 @@ impl Error {
 
     /// A failed call to the operating system: what was tried, on which path, and its answer.
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
-        Self::system(format!("failed to {doing} {}: {error}", path.display()))
+        Self::system(format!("failed to {doing} {}: {error}", shown(path)))
     }
 
     /// Who can mend it.

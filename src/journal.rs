@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 pub use lines::{Entry, Outcome, Past, Recipe, Summary};
 pub use resume::{FailedBefore, OtherRecipe, Remaining, Start, remaining, start};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// The folder inside an output folder that holds journal and lock.
 pub const FOLDER: &str = ".lumaloom";
@@ -50,7 +50,7 @@ impl Journal {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::io("read", &path, &e)),
         };
-        lines::read(&text).map_err(|e| e.within(path.display()))
+        lines::read(&text).map_err(|e| e.within(shown(&path)))
     }
 
     /// Opens the journal for this run and mends its end if an earlier run tore it. A fresh start

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use lumaloom::bench::measure::{self, Case, Schedule, Step};
 use lumaloom::bench::report::{Context, Report};
 use lumaloom::bench::{compare, table};
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::processes::quoted;
 use lumaloom::stage::{Cancel, Level, Reason};
 
@@ -118,9 +118,9 @@ fn compare_files(files: &[PathBuf]) -> Result<()> {
 
 fn load(path: &Path) -> Result<Report> {
     let text = std::fs::read(path)
-        .map_err(|e| Error::usage(format!("failed to read {}: {e}", path.display())))?;
+        .map_err(|e| Error::usage(format!("failed to read {}: {e}", shown(path))))?;
     serde_json::from_slice(&text)
-        .map_err(|e| Error::usage(format!("{} is no result of bench: {e}", path.display())))
+        .map_err(|e| Error::usage(format!("{} is no result of bench: {e}", shown(path))))
 }
 
 #[cfg(test)]

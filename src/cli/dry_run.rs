@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use lumaloom::error::Error;
+use lumaloom::error::{Error, shown};
 use lumaloom::link::Item;
 use lumaloom::sink::check::Outputs;
 use lumaloom::source::Inputs;
@@ -19,7 +19,7 @@ const FIRST: usize = 5;
 
 /// Says it all on stderr. What cannot be read or planned is said too.
 pub fn run(job: &Job, inputs: &Inputs, outputs: &Outputs, args: &SayArgs) {
-    let shown = if args.verbose || args.explain { usize::MAX } else { FIRST };
+    let most = if args.verbose || args.explain { usize::MAX } else { FIRST };
     let bytes = inputs.items.iter().map(|item| item.size).sum();
     let folder = match &job.out {
         Out::Folder(folder) => folder.as_path(),
@@ -27,14 +27,14 @@ pub fn run(job: &Job, inputs: &Inputs, outputs: &Outputs, args: &SayArgs) {
     };
     let items = count(inputs.items.len() as u64, "input");
     say::line(&format!("{items}, {}", show_bytes(bytes)));
-    for (item, output) in inputs.items.iter().zip(&outputs.names).take(shown) {
+    for (item, output) in inputs.items.iter().zip(&outputs.names).take(most) {
         let output = output.as_ref().map_or_else(
-            || folder.join(job.writing.name.to_string()).display().to_string(),
-            |path| folder.join(path).display().to_string(),
+            || shown(&folder.join(job.writing.name.to_string())).to_string(),
+            |path| shown(&folder.join(path)).to_string(),
         );
-        say::line(&format!("  {} -> {output}", item.input.display()));
+        say::line(&format!("  {} -> {output}", shown(&item.input)));
     }
-    let rest = inputs.items.len().saturating_sub(shown);
+    let rest = inputs.items.len().saturating_sub(most);
     if rest > 0 {
         say::line(&format!("  and {rest} more; -v lists all"));
     }
@@ -69,7 +69,7 @@ fn plans(job: &Job, items: &[Item]) {
                 group.pictures += 1;
                 group.peak_bytes = group.peak_bytes.max(peak);
             }
-            Err(error) => say::line(&format!("would fail {}: {error}", item.input.display())),
+            Err(error) => say::line(&format!("would fail {}: {error}", shown(&item.input))),
         }
     }
     for ((picture, plan), group) in &groups {

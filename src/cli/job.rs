@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use lumaloom::codec::{self, EncodeOptions, Format};
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::OnError;
 use lumaloom::frame::Subsampling;
 use lumaloom::journal;
@@ -145,7 +145,7 @@ impl Job {
         if let (Out::File(path), Earlier::Resume | Earlier::RetryFailed) = (&out, earlier) {
             return Err(Error::usage(format!(
                 "--resume needs an output folder with its journal; {} is one file",
-                path.display()
+                shown(path)
             )));
         }
         let writing = WritingPlan::new(&args.writing, recipe.encode.format)?;
@@ -318,7 +318,7 @@ fn format_of_file(path: &Path, asked: Option<Format>) -> Result<Format> {
             Err(Error::usage(format!(
                 "--format {} and the name {} ({}) contradict each other",
                 name(asked),
-                path.display(),
+                shown(path),
                 name(named)
             )))
         }

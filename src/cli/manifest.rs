@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lumaloom::error::Result;
+use lumaloom::error::{Result, shown};
 use lumaloom::source::manifest::Manifest;
 
 use super::args::ManifestArgs;
@@ -24,6 +24,6 @@ pub fn run(args: &ManifestArgs) -> Result<()> {
     }
     manifest.save(&args.output)?;
     let items = count(manifest.items.len() as u64, "input");
-    say::line(&format!("{items} in {}", args.output.display()));
+    say::line(&format!("{items} in {}", shown(&args.output)));
     Ok(())
 }

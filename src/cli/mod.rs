@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
-use lumaloom::error::{Error, Kind, Result};
+use lumaloom::error::{Error, Kind, Result, harmless, shown};
 
 use args::{Cli, Command};
 
@@ -111,7 +111,7 @@ fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
         let text = e.to_string();
         let first = text.lines().next().unwrap_or_default();
         let what = first.strip_prefix("error: ").unwrap_or(first);
-        Refusal::Usage(Error::usage(format!("--recipe {}: {what}", path.display())))
+        Refusal::Usage(Error::usage(format!("--recipe {}: {what}", shown(path))))
     })?;
     Ok(Cli::from_arg_matches(&matches)?)
 }
@@ -119,7 +119,14 @@ fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
 /// Prints what clap has to say. Help and version are data and exit 0.
 fn refuse(error: &clap::Error) -> u8 {
     if error.use_stderr() {
-        let _ = error.print();
+        // Coloured, unless an argument itself holds orders to the terminal: a shell's glob may
+        // have made it of a file's name.
+        let text = error.render().to_string();
+        if harmless(&text) == text {
+            let _ = error.print();
+        } else {
+            say::line(text.trim_end());
+        }
         if error.kind() == ErrorKind::InvalidSubcommand {
             let cli = Cli::command();
             let names: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();

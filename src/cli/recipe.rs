@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::filter::suggest;
 
 /// Options that a recipe may not hold: they belong to one run, not to a look.
@@ -22,8 +22,8 @@ const SAME: [(&str, &str); 2] = [("mode", "processes"), ("quiet", "verbose")];
 /// is neither text, number, truth value nor a list of these.
 pub fn arguments(path: &Path, command: &Command, typed: &ArgMatches) -> Result<Vec<OsString>> {
     let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::usage(format!("--recipe {}: {e}", path.display())))?;
-    parse(&text, command, typed).map_err(|e| e.within(format!("--recipe {}", path.display())))
+        .map_err(|e| Error::usage(format!("--recipe {}: {e}", shown(path))))?;
+    parse(&text, command, typed).map_err(|e| e.within(format!("--recipe {}", shown(path))))
 }
 
 fn parse(text: &str, command: &Command, typed: &ArgMatches) -> Result<Vec<OsString>> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, harmless, shown};
 use lumaloom::journal::{Entry, FOLDER, Journal, Outcome, Summary};
 use lumaloom::observe::Report;
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let past = Journal::load(folder)?.ok_or_else(|| {
         Error::usage(format!(
             "{} has no journal ({FOLDER}/journal.jsonl); report takes the output folder of a run",
-            folder.display()
+            shown(folder)
         ))
     })?;
     let summary = past.summary();
@@ -49,16 +49,17 @@ fn table(summary: &Summary) -> String {
 }
 
 fn row(entry: &Entry) -> String {
-    let input = entry.input.display();
+    let input = shown(&entry.input);
     match &entry.outcome {
         Outcome::Done { output, bytes, losses, .. } => {
             let lost: Vec<&str> = losses.iter().map(|loss| loss_name(*loss)).collect();
             let lost =
                 if lost.is_empty() { String::new() } else { format!("  lost {}", lost.join(", ")) };
             let (before, after) = (show_bytes(entry.size), show_bytes(*bytes));
-            format!("done    {input} ({before}) -> {} ({after}){lost}", output.display())
+            format!("done    {input} ({before}) -> {} ({after}){lost}", shown(output))
         }
-        Outcome::Failed { error } => format!("failed  {input}: {error}"),
+        // The journal may be another's, so its texts are not trusted with a terminal.
+        Outcome::Failed { error } => format!("failed  {input}: {}", harmless(&error.to_string())),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use lumaloom::bench::measure::{Case, Executor, Sample};
 use lumaloom::bench::usage::CpuTime;
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::{self, OnError, processes::Care};
 use lumaloom::observe::{Head, Monitor, Outcome, Tally};
 use lumaloom::sink::{Clobber, Durable, FolderSink, NullSink, Template, Writing};
@@ -132,7 +132,7 @@ impl Executor for Runs<'_> {
         if let Some(failure) = report.failed.first() {
             return Err(Error::input(format!(
                 "{}: {}; half a job is no measurement (--exclude leaves it out)",
-                failure.input.display(),
+                shown(&failure.input),
                 failure.reason
             )));
         }

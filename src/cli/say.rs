@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, harmless};
 
 /// Prints data on stdout. A reader that went away (`| head`) is no error.
 ///
@@ -18,9 +18,10 @@ pub fn data(text: &str) -> Result<()> {
     }
 }
 
-/// Prints a line on stderr. A stderr that is gone is no reason to stop working.
+/// Prints a line on stderr. A stderr that is gone is no reason to stop working. What decoders,
+/// other programs and the user's files put into the text gives no orders to the terminal.
 pub fn line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", harmless(text));
 }
 
 /// Prints what went wrong.

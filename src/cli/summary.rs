@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use lumaloom::error::shown;
 use lumaloom::event::{Loss, StageName, StageReport};
 use lumaloom::observe::{Outcome, Report};
 
@@ -36,7 +37,7 @@ pub fn text(report: &Report, detail: Detail) -> String {
         lines.push(format!("memory   {} at the peak", show_bytes(report.peak_rss_bytes)));
     }
     if report.done + report.finished_before > 0 {
-        lines.push(format!("outputs  {}", report.output.display()));
+        lines.push(format!("outputs  {}", shown(&report.output)));
     }
     lines.join("\n")
 }
@@ -74,16 +75,16 @@ fn headline(report: &Report) -> String {
 
 /// A line per failure.
 pub fn failures(report: &Report, detail: Detail) -> Vec<String> {
-    let shown = match detail {
+    let most = match detail {
         Detail::Short => FIRST,
         Detail::Full => usize::MAX,
     };
     let mut lines: Vec<String> = report
         .failed
         .iter()
-        .take(shown)
+        .take(most)
         .map(|failure| {
-            let input = failure.input.display().to_string();
+            let input = shown(&failure.input).to_string();
             // Reasons that name the file already do not name it twice.
             match failure.reason.strip_prefix(&input) {
                 Some(rest) => format!("failed   {input}{rest}"),
@@ -91,7 +92,7 @@ pub fn failures(report: &Report, detail: Detail) -> Vec<String> {
             }
         })
         .collect();
-    let rest = report.failed.len().saturating_sub(shown);
+    let rest = report.failed.len().saturating_sub(most);
     if rest > 0 {
         lines.push(format!("         and {rest} more; --report or -v lists all"));
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::event::{Event, Observer};
 use lumaloom::journal::Journal;
 use lumaloom::observe::checkpoint::INTERVAL;
@@ -133,7 +133,7 @@ impl Watch {
             if sampled > 1 && self.quiet == Quiet::No {
                 self.progress.say(&format!(
                     "trace    {} has 1 of {sampled} events: more than {} came",
-                    path.display(),
+                    shown(path),
                     count(lumaloom::observe::trace::LIMIT as u64, "event"),
                 ));
             }

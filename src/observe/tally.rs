@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::event::{Event, Loss, Observer, StageName, StageReport};
 
 /// How a run ended.
@@ -251,7 +251,7 @@ impl Report {
     pub fn load(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
         serde_json::from_slice(&text)
-            .map_err(|e| Error::input(format!("{}: not a report: {e}", path.display())))
+            .map_err(|e| Error::input(format!("{}: not a report: {e}", shown(path))))
     }
 
     /// The stage that holds the others back: the one whose threads had the least idle time,

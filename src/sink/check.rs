@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::naming::{Known, Template};
 use super::place::folder_of;
 use crate::codec;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::link::Item;
 
 /// How many are shown of a long list.
@@ -39,8 +39,8 @@ pub fn out_is_no_input(inputs: &[PathBuf], out: &Path) -> Result<()> {
     inputs.iter().find(same).map_or(Ok(()), |input| {
         Err(Error::usage(format!(
             "the output {} is the input {}; inputs are never written to",
-            out.display(),
-            input.display()
+            shown(out),
+            shown(input)
         )))
     })
 }
@@ -57,7 +57,7 @@ pub fn folder(
     format: Option<&str>,
 ) -> Result<Outputs> {
     if fs::metadata(out).is_ok_and(|data| !data.is_dir()) {
-        return Err(Error::usage(format!("the output {} is not a folder", out.display())));
+        return Err(Error::usage(format!("the output {} is not a folder", shown(out))));
     }
     let formats: Vec<Option<&str>> = match format {
         None if template.needs_format() => items.iter().map(format_of).collect(),
@@ -78,7 +78,7 @@ pub fn folder(
 /// `Usage`: it is the input, or a folder.
 pub fn file(items: &[Item], out: &Path) -> Result<Outputs> {
     if out.is_dir() {
-        return Err(Error::usage(format!("the output {} is a folder", out.display())));
+        return Err(Error::usage(format!("the output {} is a folder", shown(out))));
     }
     let names = vec![out.file_name().map(PathBuf::from)];
     let existing = existing(items, folder_of(out), &names)?;
@@ -95,15 +95,15 @@ impl Outputs {
         if count == 0 {
             return Ok(());
         }
-        let shown: Vec<String> =
-            self.existing.iter().take(FIRST).map(|path| path.display().to_string()).collect();
+        let first: Vec<String> =
+            self.existing.iter().take(FIRST).map(|path| shown(path).to_string()).collect();
         let more = if count > FIRST { ", ..." } else { "" };
         Err(Error::usage(format!(
             "{count} of {} outputs exist at {} ({}{more}); -y replaces them, --resume goes on \
              with an earlier run",
             self.names.len(),
-            out.display(),
-            shown.join(", ")
+            shown(out),
+            first.join(", ")
         )))
     }
 }
@@ -165,8 +165,8 @@ fn existing(items: &[Item], out: &Path, names: &[Option<PathBuf>]) -> Result<Vec
         if let Some((input, _)) = hit {
             return Err(Error::usage(format!(
                 "the output {} is the input {}; choose another output folder or --name",
-                path.display(),
-                input.display()
+                shown(&path),
+                shown(input)
             )));
         }
     }
@@ -186,7 +186,7 @@ fn no_input_inside(items: &[Item], out: &Path) -> Result<()> {
             return Err(Error::usage(format!(
                 "the input {} lies in the output folder, and a --name with {{width}} or \
                  {{height}} might hit it; choose another output folder",
-                item.input.display()
+                shown(&item.input)
             )));
         }
     }
@@ -208,12 +208,12 @@ fn no_two_for_one(
         1 => "1 pair of inputs has one output:".to_owned(),
         n => format!("{n} pairs of inputs have one output each:"),
     }];
-    let shown = pairs.iter().take(FIRST).map(|(a, b)| {
+    let first = pairs.iter().take(FIRST).map(|(a, b)| {
         let output = names[*b].as_deref().unwrap_or(Path::new(""));
-        let [a, b] = [*a, *b].map(|i| items[i].rel.display());
-        format!("  {a} and {b} -> {}", output.display())
+        let [a, b] = [*a, *b].map(|i| shown(&items[i].rel));
+        format!("  {a} and {b} -> {}", shown(output))
     });
-    lines.extend(shown);
+    lines.extend(first);
     if pairs.len() > FIRST {
         lines.push(format!("  and {} more", pairs.len() - FIRST));
     }

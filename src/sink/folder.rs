@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::naming::{Known, Template};
 use super::place::{Clobber, Durable, Writing, folder_of, put, sweep, sweep_folder, sync_folder};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shown};
 use crate::journal::{Entry, Journal, Outcome, Past};
 use crate::link::{Item, Notes, Packet, Part, Payload};
 use crate::stage::{Sink, SinkError, WhenStopped, Written};
@@ -66,11 +66,11 @@ impl FolderSink {
             size: (notes.width > 0 && notes.height > 0).then_some((notes.width, notes.height)),
         };
         let name = self.template.name(item, known).map_err(SinkError::Item)?.ok_or_else(|| {
-            let rel = item.rel.display();
+            let rel = shown(&item.rel);
             SinkError::Run(Error::internal(format!("{rel}: came without its size or format")))
         })?;
         if let Some(input) = self.kept.get(&name).filter(|input| **input != item.rel) {
-            return Err(taken(&self.out.join(&name), &input.display().to_string()));
+            return Err(taken(&self.out.join(&name), &shown(input).to_string()));
         }
         let parent = name.parent().unwrap_or(Path::new(""));
         self.enter(parent)?;
@@ -101,7 +101,7 @@ impl FolderSink {
         let mut path = self.out.clone();
         for part in folder.components() {
             let Component::Normal(part) = part else {
-                let error = format!("{} leaves the output folder", folder.display());
+                let error = format!("{} leaves the output folder", shown(folder));
                 return Err(SinkError::Item(Error::input(error)));
             };
             path.push(part);
@@ -191,11 +191,11 @@ pub(super) fn failure(path: &Path, error: &io::Error) -> SinkError {
         (io::ErrorKind::AlreadyExists, _) => SinkError::Item(Error::input(format!(
             "{} exists: an input with the same output, or another program, came first; -y \
              replaces files that were there before",
-            path.display()
+            shown(path)
         ))),
         (io::ErrorKind::InvalidFilename, _) => SinkError::Item(Error::input(format!(
             "failed to write {}: the name is too long here; --name can shorten it, as in '{{n}}'",
-            path.display()
+            shown(path)
         ))),
         (_, Some(code)) if FATAL.contains(&code) => SinkError::Run(Error::io("write", path, error)),
         _ => SinkError::Item(Error::io("write", path, error)),
@@ -205,7 +205,7 @@ pub(super) fn failure(path: &Path, error: &io::Error) -> SinkError {
 fn taken(target: &Path, by: &str) -> SinkError {
     SinkError::Item(Error::input(format!(
         "{} is the output of {by}; a --name with {{n}} tells them apart",
-        target.display()
+        shown(target)
     )))
 }
 
@@ -218,7 +218,7 @@ fn is_folder(path: &Path) -> Result<(), SinkError> {
         kind if kind.is_symlink() => "a symlink, and outputs stay inside the output folder",
         _ => "no folder",
     };
-    Err(SinkError::Item(Error::input(format!("{} is {what}", path.display()))))
+    Err(SinkError::Item(Error::input(format!("{} is {what}", shown(path)))))
 }
 
 #[cfg(test)]

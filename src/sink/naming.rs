@@ -5,7 +5,7 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::journal::FOLDER;
 use crate::link::Item;
 
@@ -100,8 +100,8 @@ impl Template {
     pub fn name(&self, item: &Item, known: Known<'_>) -> Result<Option<PathBuf>> {
         let Some(raw) = self.fill(item, known) else { return Ok(None) };
         let refused = |why: &str| {
-            let shown = String::from_utf8_lossy(&raw);
-            Error::input(format!("{}: the output name {shown:?} {why}", item.rel.display()))
+            let name = shown(Path::new(OsStr::from_bytes(&raw)));
+            Error::input(format!("{}: the output name \"{name}\" {why}", shown(&item.rel)))
         };
         let mut name = PathBuf::new();
         for part in raw.split(|b| *b == b'/').filter(|part| !matches!(*part, b"" | b".")) {
@@ -265,7 +265,7 @@ mod tests {
         for bytes in odd {
             let rel = Path::new("sub").join(OsString::from_vec(bytes.to_vec()));
             let name = template.name(&item(rel.clone()), Known::default()).unwrap();
-            assert_eq!(name.as_deref(), Some(&*rel), "{}", rel.display());
+            assert_eq!(name.as_deref(), Some(&*rel), "{}", shown(&rel));
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shown};
 use crate::journal::FOLDER;
 
 /// How long a lock that is held is waited for.
@@ -119,7 +119,7 @@ impl Owner {
     /// What the user should know: that the file system has no locks.
     pub fn warning(&self) -> Option<String> {
         (self.held == Held::Unsupported).then(|| {
-            let path = self.path.display();
+            let path = shown(&self.path);
             format!("the file system of {path} has no locks; start no second run there")
         })
     }
@@ -144,7 +144,7 @@ fn busy(out: &Path, file: &mut File, waited: Duration) -> Error {
     let holder = pid.map_or_else(|| "another run".to_owned(), |pid| format!("process {pid}"));
     Error::new(
         Kind::Temporary,
-        format!("{holder} works on {}; waited {} s for it", out.display(), waited.as_secs_f32()),
+        format!("{holder} works on {}; waited {} s for it", shown(out), waited.as_secs_f32()),
     )
 }
 

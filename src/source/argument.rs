@@ -7,7 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::glob::Pattern;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// A path that is there, in the three forms that are needed of it.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Argument {
     /// # Errors
     /// `Usage`: it does not exist, or is neither a file nor a folder.
     pub fn parse(typed: &Path) -> Result<Self> {
-        let shown = typed.display();
+        let shown = shown(typed);
         match fs::metadata(typed) {
             Ok(data) if data.is_dir() => Ok(Self::Folder(Place::of_folder(typed)?)),
             Ok(data) if data.is_file() => Ok(Self::File(Place::of_file(typed)?)),
@@ -144,8 +144,7 @@ fn place(typed: &Path) -> Result<PathBuf> {
 }
 
 fn resolve(path: &Path) -> Result<PathBuf> {
-    path.canonicalize()
-        .map_err(|e| Error::usage(format!("failed to resolve {}: {e}", path.display())))
+    path.canonicalize().map_err(|e| Error::usage(format!("failed to resolve {}: {e}", shown(path))))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rustix::fs::OFlags;
 use super::argument::special;
 use super::search::mtime_ns;
 pub use super::walk::{Inputs, WalkOptions, plan_inputs};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::link::{Item, Packet};
 use crate::stage::{Order, Source, Ticket};
 
@@ -79,7 +79,7 @@ fn load(item: &mut Item) -> Result<Vec<u8>> {
     let size = usize::try_from(before.len()).unwrap_or(usize::MAX);
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(|_| {
-        Error::system(format!("{}: no memory for {size} bytes", item.input.display()))
+        Error::system(format!("{}: no memory for {size} bytes", shown(&item.input)))
     })?;
     let read = (&mut file).take(before.len()).read_to_end(&mut bytes);
     read.map_err(|e| failed("read", e))?;
@@ -106,16 +106,16 @@ pub(super) fn open(path: &Path) -> Result<File> {
     match kind {
         kind if kind.is_file() => Ok(file),
         kind if kind.is_dir() => {
-            Err(Error::input(format!("{} is a folder that could not be listed", path.display())))
+            Err(Error::input(format!("{} is a folder that could not be listed", shown(path))))
         }
-        kind => Err(Error::input(format!("{} is a {}", path.display(), special(kind)))),
+        kind => Err(Error::input(format!("{} is a {}", shown(path), special(kind)))),
     }
 }
 
 fn changed(path: &Path, from: u64, to: u64) -> Error {
     Error::input(format!(
         "{} changed after it was listed ({from} bytes then, {to} now); is it still being written?",
-        path.display()
+        shown(path)
     ))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::link::Item;
 
 /// The version of this format.
@@ -78,7 +78,7 @@ impl Manifest {
     /// `System`, with the path.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut file = std::fs::File::create(path).map_err(|e| Error::io("create", path, &e))?;
-        self.write(&mut file).map_err(|e| e.within(path.display()))
+        self.write(&mut file).map_err(|e| e.within(shown(path)))
     }
 
     /// Reads a list.
@@ -129,8 +129,8 @@ impl Manifest {
     /// As [`Manifest::read`], with the path.
     pub fn load(path: &Path) -> Result<Self> {
         let file = std::fs::File::open(path)
-            .map_err(|e| Error::usage(format!("failed to open {}: {e}", path.display())))?;
-        Self::read(&mut BufReader::new(file)).map_err(|e| e.within(path.display()))
+            .map_err(|e| Error::usage(format!("failed to open {}: {e}", shown(path))))?;
+        Self::read(&mut BufReader::new(file)).map_err(|e| e.within(shown(path)))
     }
 }
 
@@ -152,7 +152,7 @@ impl Line {
         let Self { input, rel, number, size, mtime_ns } = self;
         let stays = rel.components().all(|c| matches!(c, Component::Normal(_)));
         if !stays || rel.as_os_str().is_empty() {
-            return Err(Error::usage(format!("{} leaves the output folder", rel.display())));
+            return Err(Error::usage(format!("{} leaves the output folder", shown(&rel))));
         }
         Ok(Item { input, rel, number, size, mtime_ns })
     }

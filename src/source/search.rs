@@ -14,7 +14,7 @@ use super::argument::{Place, special};
 use super::folder::open;
 use super::glob::Pattern;
 use crate::codec::{Format, RAW_EXTENSIONS, is_camera_raw_at};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::journal::FOLDER;
 use crate::link::Item;
 
@@ -149,7 +149,7 @@ impl Search {
                 self.add(root.join(below), None);
                 Ok(())
             }
-            _ => Err(Error::system(format!("failed to list {}: {error}", root.typed.display()))),
+            _ => Err(Error::system(format!("failed to list {}: {error}", shown(&root.typed)))),
         }
     }
 
@@ -189,8 +189,8 @@ fn is_raw_inside(extension: &str, path: &Path) -> bool {
     is_camera_raw_at(&|at, out| file.read_exact_at(out, at as u64).is_ok())
 }
 
-/// In lower case and without the dot; `no extension` without one.
+/// In lower case, without the dot and as people are shown it; `no extension` without one.
 fn extension(path: &Path) -> String {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let extension = path.extension().map(|e| shown(Path::new(e)).to_string().to_lowercase());
     extension.unwrap_or_else(|| "no extension".to_owned())
 }

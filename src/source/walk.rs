@@ -9,7 +9,7 @@ use super::argument::{Argument, Place, base};
 use super::glob::Selection;
 use super::search::Search;
 use super::shard::Shard;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::link::Item;
 
 /// Which of the files that the arguments name are inputs.
@@ -79,7 +79,7 @@ pub fn plan_inputs(arguments: &[PathBuf], options: &WalkOptions) -> Result<Input
             }
             Argument::Glob(place, pattern) => {
                 if search.folder(place, Some(pattern))? == 0 {
-                    let shown = pattern.typed.display();
+                    let shown = shown(&pattern.typed);
                     return Err(Error::usage(format!("no file matches {shown}")));
                 }
             }
@@ -116,7 +116,7 @@ impl Bases {
             return Ok(Self { known: vec![base.clone()], shown: base });
         };
         if !asked.is_dir() {
-            return Err(Error::usage(format!("--base {} is no folder", asked.display())));
+            return Err(Error::usage(format!("--base {} is no folder", shown(asked))));
         }
         let place = Place::of_folder(asked)?;
         Ok(Self { known: vec![place.place, place.real.clone()], shown: place.real })
@@ -127,8 +127,8 @@ impl Bases {
         found.filter(|rel| !rel.as_os_str().is_empty()).map(Path::to_owned).ok_or_else(|| {
             Error::usage(format!(
                 "{} does not lie below --base {}",
-                place.display(),
-                self.shown.display()
+                shown(place),
+                shown(&self.shown)
             ))
         })
     }

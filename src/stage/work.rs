@@ -14,7 +14,7 @@ use rayon::{ScopeFifo, ThreadPool, ThreadPoolBuilder};
 
 use super::clock::PoolClock;
 use super::{Bands, Context, Doing, Ended, Needs, Order, Work};
-use crate::error::{Error, Kind, Result, Stop};
+use crate::error::{Error, Kind, Result, Stop, shown};
 use crate::event::{Event, StageName};
 use crate::link::{Budget, Packet, Permit, Received, Rx, Tx};
 use crate::ordered::{Reorder, Slots};
@@ -315,7 +315,7 @@ pub fn compute(work: &dyn Work, packet: Packet, bands: Bands) -> Packet {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
             let text = text.unwrap_or_else(|| "no message".into());
-            let input = item.input.display();
+            let input = shown(&item.input);
             let error = Error::internal(format!("{input}: the work panicked: {text}"));
             Packet::failed(seq, item, error)
         }

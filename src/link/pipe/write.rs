@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::format::{Head, Meta, header_bytes};
 use super::{Checksum, Header, MAX_PAYLOAD};
-use crate::error::{Error, Stop};
+use crate::error::{Error, Stop, shown};
 use crate::frame::{Frame, Samples};
 use crate::link::{Cancel, Ended, Packet, Payload};
 
@@ -75,7 +75,7 @@ fn within_limit(mut packet: Packet) -> Packet {
     if bytes > MAX_PAYLOAD {
         packet.outcome = Err(Error::input(format!(
             "{}: {bytes} bytes are over the {MAX_PAYLOAD} that stages hand on at once",
-            packet.item.input.display()
+            shown(&packet.item.input)
         )));
     }
     packet
