@@ -4,6 +4,28 @@
 //! itself adds a line when an output is in place. Each line is one `write`, so a run that is
 //! killed leaves whole lines and at most one torn at the end. The kernel keeps written lines
 //! when a process dies; `checkpoint` and `finish` make them outlive the machine as well.
+//!
+//! # What counts
+//!
+//! Runs into one folder add up: shards, several input folders, later runs with new pictures.
+//! Nothing is ever made void as a whole. A line stands for its input, its recipe and its output:
+//!
+//! - An input is known by its **base and its path relative to it**, both in each line. The
+//!   relative path alone would take `B/x.jpg` for `A/x.jpg` if size and time of change agree, as
+//!   they do after a copy. The price: a folder that was moved or is mounted elsewhere is done
+//!   anew. A base in the header alone would be cheaper, but one damaged header would then give
+//!   the lines after it to another folder.
+//! - **A later line about the same output** makes the earlier one void, whoever wrote it: only
+//!   one of them can be there. So an output that another input or recipe replaced is not done.
+//! - **Another recipe** is another subject: its lines say nothing of ours. They stay, since its
+//!   outputs may lie beside ours under other names.
+//!
+//! A resumed run replaces what is not journalled, or journalled of the same input by the same
+//! recipe. What others made it refuses to replace, before it starts where names are known by
+//! then, unless `-y` was given, now or to the run that it goes on with: the header says so.
+//!
+//! Shards of several machines have different bases for the same tree. What joins them goes by
+//! recipe and relative path, which is also what chose the shard, and not by base.
 
 mod lines;
 mod resume;
@@ -13,8 +35,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub use lines::{Entry, Outcome, Past, Recipe, Summary};
-pub use resume::{FailedBefore, OtherRecipe, Remaining, Start, remaining, start};
+pub use lines::{Entry, Others, Outcome, Past, Recipe, Run, Summary};
+pub use resume::{FailedBefore, Guard, Remaining, remaining, resumed};
 
 use crate::error::{Error, Result, shown};
 
@@ -34,7 +56,7 @@ pub struct Journal {
     file: File,
     /// Bytes of whole lines. Locked while one is added.
     length: Mutex<u64>,
-    recipe: Recipe,
+    run: Run,
 }
 
 impl Journal {
@@ -53,12 +75,12 @@ impl Journal {
         lines::read(&text).map_err(|e| e.within(shown(&path)))
     }
 
-    /// Opens the journal for this run and mends its end if an earlier run tore it. A fresh start
-    /// adds a header, which makes void whatever stands before it; the lines themselves stay.
+    /// Opens the journal for this run and mends its end if an earlier run tore it. A header is
+    /// added unless the last one says the same.
     ///
     /// # Errors
-    /// `System`, with the path.
-    pub fn open(out: &Path, recipe: &Recipe, start: Start) -> Result<Self> {
+    /// `Usage`: written by a newer version. `System`, with the path.
+    pub fn open(out: &Path, run: &Run) -> Result<Self> {
         let path = path_in(out);
         let folder = out.join(FOLDER);
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
@@ -68,15 +90,18 @@ impl Journal {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(e) => return Err(failed(e)),
         };
+        let past = lines::read(&text).map_err(|e| e.within(shown(&path)))?;
         let file = OpenOptions::new().append(true).create(true).open(&path).map_err(failed)?;
         let whole = lines::whole(&text);
         file.set_len(whole.bytes).map_err(failed)?;
-        let journal = Self { path, file, length: Mutex::new(whole.bytes), recipe: recipe.clone() };
+        let journal = Self { path, file, length: Mutex::new(whole.bytes), run: run.clone() };
         if whole.lacks_newline {
             journal.add(b"\n")?;
         }
-        if start == Start::Fresh {
-            journal.add(&lines::header(recipe))?;
+        if past.as_ref().and_then(Past::last) != Some(run) {
+            journal.add(&lines::header(run))?;
+        }
+        if past.is_none() {
             // The names must outlive a crash of the machine as the lines do. Some network file
             // systems refuse to sync folders; there the journal is as safe as they make it.
             for folder in [folder.as_path(), out] {
@@ -86,9 +111,9 @@ impl Journal {
         Ok(journal)
     }
 
-    /// The recipe that the run's lines carry.
-    pub fn recipe(&self) -> &Recipe {
-        &self.recipe
+    /// What the run's lines have in common.
+    pub fn run(&self) -> &Run {
+        &self.run
     }
 
     /// Adds a line, with one call to the system. It outlives this process at once, and a crash
@@ -137,12 +162,14 @@ impl Journal {
 mod tests {
     use super::*;
 
-    fn recipe(hash: u64) -> Recipe {
-        Recipe { hash, chain: "negate".into() }
+    fn run(hash: u64) -> Run {
+        let recipe = Recipe { hash, chain: "negate".into() };
+        Run { recipe, base: "/in".into(), others: Others::Stay }
     }
 
     fn done(name: &str) -> Entry {
         Entry {
+            base: "/in".into(),
             input: name.into(),
             size: 10,
             mtime_ns: 20,
@@ -173,31 +200,35 @@ mod tests {
     fn what_was_added_is_there_and_the_last_line_of_an_input_counts() {
         let dir = tempfile::tempdir().unwrap();
         assert!(Journal::load(dir.path()).unwrap().is_none());
-        let journal = Journal::open(dir.path(), &recipe(7), Start::Fresh).unwrap();
+        let journal = Journal::open(dir.path(), &run(7)).unwrap();
         journal.append(&failed("b.jpg")).unwrap();
         journal.append(&done("a.jpg")).unwrap();
         journal.append(&done("b.jpg")).unwrap();
         journal.checkpoint().unwrap();
         let past = Journal::load(dir.path()).unwrap().unwrap();
-        assert_eq!(past.recipe(), &recipe(7));
+        assert_eq!(past.last(), Some(&run(7)));
         assert_eq!(past.entries().cloned().collect::<Vec<_>>(), [done("a.jpg"), done("b.jpg")]);
     }
 
     #[test]
-    fn a_fresh_start_makes_void_what_was() {
+    fn runs_add_up_and_only_a_run_that_differs_writes_a_header() {
         let dir = tempfile::tempdir().unwrap();
-        Journal::open(dir.path(), &recipe(7), Start::Fresh).unwrap().append(&done("a")).unwrap();
-        Journal::open(dir.path(), &recipe(7), Start::Resume).unwrap().append(&done("b")).unwrap();
-        assert_eq!(names(dir.path()), ["a", "b"]);
-        Journal::open(dir.path(), &recipe(8), Start::Fresh).unwrap().append(&done("c")).unwrap();
-        assert_eq!(names(dir.path()), ["c"]);
-        assert_eq!(Journal::load(dir.path()).unwrap().unwrap().recipe().hash, 8);
+        let text = || std::fs::read_to_string(path_in(dir.path())).unwrap();
+        Journal::open(dir.path(), &run(7)).unwrap().append(&done("a")).unwrap();
+        Journal::open(dir.path(), &run(7)).unwrap().append(&done("b")).unwrap();
+        assert_eq!((names(dir.path()), text().lines().count()), (vec!["a".into(), "b".into()], 3));
+        let other = Entry { base: "/other".into(), ..done("a") };
+        let there = Run { base: "/other".into(), ..run(7) };
+        Journal::open(dir.path(), &there).unwrap().append(&other).unwrap();
+        let past = Journal::load(dir.path()).unwrap().unwrap();
+        assert_eq!(past.entries().cloned().collect::<Vec<_>>(), [done("b"), other]);
+        assert_eq!((past.last(), text().lines().count()), (Some(&there), 5));
     }
 
     #[test]
     fn torn_at_any_byte_it_loads_and_goes_on() {
         let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::open(dir.path(), &recipe(7), Start::Fresh).unwrap();
+        let journal = Journal::open(dir.path(), &run(7)).unwrap();
         let mut ends = vec![*journal.length.lock().unwrap()];
         let entries = [done("a.jpg"), failed("b\n.jpg"), done("ä.jpg"), done("d.jpg")];
         for entry in &entries {
@@ -218,8 +249,7 @@ mod tests {
             let mut expected = entries[..whole.saturating_sub(1)].to_vec();
             expected.sort_by(|a, b| a.input.cmp(&b.input));
             assert_eq!(found, expected, "{cut} bytes");
-            let start = if whole > 0 { Start::Resume } else { Start::Fresh };
-            let journal = Journal::open(dir.path(), &recipe(7), start).unwrap();
+            let journal = Journal::open(dir.path(), &run(7)).unwrap();
             journal.append(&done("e.jpg")).unwrap();
             let past = Journal::load(dir.path()).unwrap().unwrap();
             assert_eq!(past.entries().count(), expected.len() + 1, "{cut} bytes");
@@ -230,12 +260,12 @@ mod tests {
     #[test]
     fn a_failed_write_names_the_journal() {
         let dir = tempfile::tempdir().unwrap();
-        let journal = Journal::open(dir.path(), &recipe(7), Start::Fresh).unwrap();
+        let journal = Journal::open(dir.path(), &run(7)).unwrap();
         let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
         let error = Journal { file: full, ..journal }.append(&done("a")).unwrap_err();
         assert!(error.to_string().contains("journal.jsonl"), "{error}");
         std::fs::remove_dir_all(dir.path().join(FOLDER)).unwrap();
         std::fs::write(dir.path().join(FOLDER), "a file").unwrap();
-        assert!(Journal::open(dir.path(), &recipe(7), Start::Fresh).is_err());
+        assert!(Journal::open(dir.path(), &run(7)).is_err());
     }
 }

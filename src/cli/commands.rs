@@ -6,18 +6,18 @@ use std::path::Path;
 use lumaloom::error::{Error, Result};
 use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
 use lumaloom::exec::processes::StageCommands;
-use lumaloom::journal::Start;
-use lumaloom::sink::{Clobber, Durable, Template};
+use lumaloom::journal::{Others, Run};
+use lumaloom::sink::{Durable, Template};
 use lumaloom::stage::Epoch;
 
-use super::job::{Job, Out, Pool, Recipe};
+use super::job::{Earlier, Job, Out, Pool, Recipe};
 use super::value::Mem;
 
 /// The stages of this job over the inputs of a manifest; without one, over its own inputs.
 ///
 /// # Errors
 /// `System` when this program cannot find itself.
-pub fn of(job: &Job, manifest: Option<&Path>, start: Start, epoch: Epoch) -> Result<StageCommands> {
+pub fn of(job: &Job, manifest: Option<&Path>, run: &Run, epoch: Epoch) -> Result<StageCommands> {
     let mut reader = stage("read", read(job, manifest), epoch)?;
     if manifest.is_none() {
         // Last, since their names may begin like options.
@@ -27,7 +27,7 @@ pub fn of(job: &Job, manifest: Option<&Path>, start: Start, epoch: Epoch) -> Res
     Ok(StageCommands {
         read: reader,
         work: stage("work", work(&job.recipe, &job.pool), epoch)?,
-        write: stage("write", write(job, start), epoch)?,
+        write: stage("write", write(job, run), epoch)?,
     })
 }
 
@@ -87,25 +87,24 @@ fn read(job: &Job, manifest: Option<&Path>) -> Vec<OsString> {
     words
 }
 
-fn write(job: &Job, start: Start) -> Vec<OsString> {
+fn write(job: &Job, run: &Run) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec!["images".into(), "-o".into(), job.out.path().into()];
-    let writing = job.writing_of_run();
-    if writing.clobber == Clobber::Replace {
+    if run.others == Others::MayGo {
         words.push("-y".into());
     }
-    if writing.durable == Durable::Yes {
+    if job.writing.durable == Durable::Yes {
         words.push("--durable".into());
     }
     if let Out::Folder(_) = job.out {
-        let recipe = job.journal_recipe();
         words.extend(["--name".into(), job.writing.name.to_string().into()]);
-        if start == Start::Resume {
+        if job.earlier != Earlier::Ignore {
             words.push("--resume".into());
         }
         words.extend(["--lock-fd".into(), LOCK_FD.to_string().into()]);
-        words.extend(["--recipe-hash".into(), format!("{:016x}", recipe.hash).into()]);
-        if !recipe.chain.is_empty() {
-            words.extend(["--chain".into(), recipe.chain.into()]);
+        words.extend(["--base".into(), run.base.clone().into()]);
+        words.extend(["--recipe-hash".into(), format!("{:016x}", run.recipe.hash).into()]);
+        if !run.recipe.chain.is_empty() {
+            words.extend(["--chain".into(), run.recipe.chain.clone().into()]);
         }
     }
     words
@@ -128,7 +127,7 @@ mod tests {
     #[test]
     fn each_command_parses() {
         let line = "lumaloom images in -o out -f negate,gblur=2 --quality 80 --mem 1G -j 3 \
-            --durable -y --io-threads 4";
+            --durable -y --resume --io-threads 4";
         let Command::Images(args) = Cli::try_parse_from(line.split_whitespace()).unwrap().command
         else {
             panic!("images")
@@ -136,7 +135,8 @@ mod tests {
         let job = Job::new(&args).unwrap();
         let epoch = Epoch::start();
         let manifest = Path::new("-odd name");
-        let commands = of(&job, Some(manifest), Start::Resume, epoch).unwrap();
+        let run = job.journal_run(Path::new("/in"));
+        let commands = of(&job, Some(manifest), &run, epoch).unwrap();
         let parsed =
             [&commands.read, &commands.work, &commands.write].map(
                 |words| match Cli::try_parse_from(words)
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!((read.reading.io_threads.get(), read.memory.mem), (4, Mem::Bytes(1 << 30)));
         assert_eq!(work.pixels.filter, Some(job.recipe.chain.to_string()));
         assert_eq!(write.lock_fd, Some(LOCK_FD));
-        assert_eq!(write.recipe_hash, job.journal_recipe().hash);
+        assert_eq!((write.recipe_hash, write.base), (run.recipe.hash, Some(run.base)));
         assert!(write.resume && write.writing.overwrite && write.writing.durable);
         assert_eq!(write.events.epoch, Some(epoch.as_nanos()));
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lumaloom::error::{Error, Kind, Result};
@@ -11,12 +11,12 @@ use lumaloom::exec::{
     self,
     processes::{Care, quoted},
 };
-use lumaloom::journal::{self, FailedBefore, Journal, OtherRecipe, Past, Remaining, Start};
+use lumaloom::journal::{self, FailedBefore, Guard, Journal, Past, Remaining, Run};
 use lumaloom::link::Item;
 use lumaloom::observe::{Failure, Head, Monitor, Outcome};
 use lumaloom::sink::check::{self, Outputs};
 use lumaloom::sink::owner::{self, Owner};
-use lumaloom::sink::{self, Clobber, FileSink, FolderSink, Writing};
+use lumaloom::sink::{self, Clobber, FileSink, FolderSink};
 use lumaloom::source::Inputs;
 use lumaloom::source::folder::FolderSource;
 use lumaloom::source::manifest::Manifest;
@@ -47,7 +47,7 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
     if let (Some(why), false) = (inputs.why_empty(), args.say.quiet) {
         say::line(&why);
     }
-    let begun = Begun::new(&job, &inputs)?;
+    let begun = Begun::new(&job, &inputs, &outputs)?;
     let head = begun.head(&job, &inputs, arguments);
     execute(&job, begun, head, &args.say)
 }
@@ -66,50 +66,50 @@ fn outputs(job: &Job, items: &[Item]) -> Result<Outputs> {
 struct Begun {
     /// To do, and what is not.
     left: Remaining,
-    /// The folder that relative paths start from.
-    base: PathBuf,
+    run: Run,
     /// Held to the end, in process mode by the writer too.
     owner: Option<Owner>,
     past: Option<Past>,
-    start: Start,
 }
 
 impl Begun {
-    /// Takes the lock and sorts out what an earlier run has done. Touches nothing of a job
-    /// whose output is one file, or that has nothing to do.
-    fn new(job: &Job, inputs: &Inputs) -> Result<Self> {
+    /// Takes the lock and sorts out what earlier runs have done. Touches nothing of a job whose
+    /// output is one file, or that has nothing to do.
+    fn new(job: &Job, inputs: &Inputs, outputs: &Outputs) -> Result<Self> {
         let mut begun = Self {
             left: Remaining { todo: inputs.items.clone(), ..Remaining::default() },
-            base: inputs.base.clone(),
+            run: job.journal_run(&inputs.base),
             owner: None,
             past: None,
-            start: Start::Fresh,
         };
         let Out::Folder(out) = &job.out else { return Ok(begun) };
         if inputs.items.is_empty() {
             return Ok(begun);
         }
         begun.owner = Some(owner::lock(out)?);
-        if job.earlier == Earlier::Ignore {
-            return Ok(begun);
-        }
-        let other = match job.writing.clobber {
-            Clobber::Never => OtherRecipe::Refuse,
-            Clobber::Replace => OtherRecipe::Restart,
-        };
         let failed = match job.earlier {
+            Earlier::Ignore => return Ok(begun),
+            Earlier::Resume => FailedBefore::Keep,
             Earlier::RetryFailed => FailedBefore::Retry,
-            Earlier::Resume | Earlier::Ignore => FailedBefore::Keep,
         };
-        let past = Journal::load(out)?;
-        begun.start = journal::start(past.as_ref(), &job.journal_recipe(), other)?;
-        begun.past = past.filter(|_| begun.start == Start::Resume);
-        let size = |output: &std::path::Path| {
+        begun.past = Journal::load(out)?;
+        let past = begun.past.as_ref();
+        begun.run = journal::resumed(past, begun.run)?;
+        let size = |output: &Path| {
             let data = std::fs::symlink_metadata(out.join(output)).ok()?;
             data.is_file().then_some(data.len())
         };
-        begun.left = journal::remaining(inputs.items.clone(), begun.past.as_ref(), failed, &size);
+        begun.left = journal::remaining(inputs.items.clone(), past, &begun.run, failed, &size);
+        if let Some(guard) = begun.guard() {
+            guard.check(named(&begun.left.todo, &inputs.items, outputs))?;
+        }
+        sink::sweep(out);
         Ok(begun)
+    }
+
+    /// What a resumed run must not replace.
+    fn guard(&self) -> Option<Guard> {
+        self.past.clone().map(|past| Guard::new(past, self.run.clone()))
     }
 
     fn head(&self, job: &Job, inputs: &Inputs, arguments: &[OsString]) -> Head {
@@ -128,14 +128,6 @@ impl Begun {
         }
     }
 
-    /// Removes what dead runs left beside outputs. The sink does it where there is one.
-    fn sweep(&self, out: &Out) {
-        if let (Out::Folder(out), Some(past)) = (out, &self.past) {
-            // A courtesy: what cannot be cleared is in nobody's way.
-            let _ = sink::sweep(out, past.outputs().map(|(output, _)| output));
-        }
-    }
-
     /// What deserves a line before the run.
     fn news(&self) -> Vec<Event> {
         let mut texts: Vec<String> = self.owner.iter().filter_map(Owner::warning).collect();
@@ -149,15 +141,26 @@ impl Begun {
     }
 }
 
+/// Items of a part of the list with their outputs, where those are known; both are in order.
+fn named<'a>(
+    part: &'a [Item],
+    all: &'a [Item],
+    outputs: &'a Outputs,
+) -> impl Iterator<Item = (&'a Item, &'a Path)> {
+    let mut rest = all.iter().zip(&outputs.names);
+    part.iter().filter_map(move |item| {
+        let (_, name) = rest.find(|(other, _)| other.number == item.number)?;
+        Some((item, name.as_deref()?))
+    })
+}
+
 /// The run from the first event to the exit code.
 fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8> {
     let journal = match (&job.out, job.mode) {
         _ if begun.left.todo.is_empty() => None,
         // The write stage has its own.
         (Out::File(_), _) | (_, ModeArg::Processes) => None,
-        (Out::Folder(out), _) => {
-            Some(Arc::new(Journal::open(out, &job.journal_recipe(), begun.start)?))
-        }
+        (Out::Folder(out), _) => Some(Arc::new(Journal::open(out, &begun.run)?)),
     };
     let report = begun.owner.as_ref().map(|_| last_report(job.out.path()));
     let kept = Kept { report, journal: journal.clone() };
@@ -172,10 +175,7 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
         bytes: todo.iter().map(|item| item.size).sum(),
     });
     let ended = match job.mode {
-        _ if todo.is_empty() => {
-            begun.sweep(&job.out);
-            Ok(Ended::All)
-        }
+        _ if todo.is_empty() => Ok(Ended::All),
         ModeArg::Processes => in_processes(job, &begun, todo, epoch, &watch, &cancel),
         ModeArg::Threads | ModeArg::Inline => {
             in_process(job, &begun, journal, todo, epoch, &watch, &cancel)
@@ -207,12 +207,12 @@ fn in_process(
     watch: &Watch,
     cancel: &Cancel,
 ) -> Result<Ended> {
-    let writing = job.writing_of_run();
+    let writing = job.writing.writing(job.earlier);
     let sink: Box<dyn Sink> = match &job.out {
         Out::File(path) => Box::new(FileSink::new(path.clone(), writing)?),
         Out::Folder(out) => {
-            let (name, past) = (job.writing.name.clone(), begun.past.as_ref());
-            Box::new(FolderSink::new(out.clone(), name, writing, journal, past)?)
+            let name = job.writing.name.clone();
+            Box::new(FolderSink::new(out.clone(), name, writing, journal, begun.guard())?)
         }
     };
     let source = FolderSource::new(todo);
@@ -243,23 +243,12 @@ fn in_processes(
         Out::File(_) => None,
         Out::Folder(out) => {
             let path = out.join(journal::FOLDER).join("inputs.jsonl");
-            Manifest { base: begun.base.clone(), items: todo }.save(&path)?;
+            Manifest { base: begun.run.base.clone(), items: todo }.save(&path)?;
             Some(path)
         }
     };
-    let commands = commands::of(job, manifest.as_deref(), begun.start, epoch)?;
+    let commands = commands::of(job, manifest.as_deref(), &begun.run, epoch)?;
     let care = Care { on_error: job.on_error, ..Care::default() };
     let lock = begun.owner.as_ref().map(AsFd::as_fd);
     exec::processes::run(&commands, lock, &care, watch.observer(), cancel)
-}
-
-impl Job {
-    /// How outputs are put in place: a resumed run replaces what is not journalled as done.
-    pub fn writing_of_run(&self) -> Writing {
-        let clobber = match self.earlier {
-            Earlier::Ignore => self.writing.clobber,
-            Earlier::Resume | Earlier::RetryFailed => Clobber::Replace,
-        };
-        Writing { clobber, durable: self.writing.durable }
-    }
 }

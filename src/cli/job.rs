@@ -11,9 +11,9 @@ use lumaloom::codec::{self, EncodeOptions, Format};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::OnError;
 use lumaloom::frame::Subsampling;
-use lumaloom::journal;
+use lumaloom::journal::{self, Others};
 use lumaloom::plan::{Chain, Shrink};
-use lumaloom::sink::{Clobber, Durable, Template};
+use lumaloom::sink::{Clobber, Durable, Template, Writing};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::args::{
@@ -166,11 +166,16 @@ impl Job {
         })
     }
 
-    /// What the journal knows the recipe by: a number that changes with anything that outputs
-    /// depend on, their names included, and the chain for people.
-    pub fn journal_recipe(&self) -> journal::Recipe {
+    /// What the journal knows the run by. The recipe's number changes with anything that outputs
+    /// depend on, their names included; the chain is for people.
+    pub fn journal_run(&self, base: &Path) -> journal::Run {
         let chain = self.recipe.chain.to_string();
-        journal::Recipe { hash: self.recipe.hash(&self.writing.name.to_string()), chain }
+        let hash = self.recipe.hash(&self.writing.name.to_string());
+        journal::Run {
+            recipe: journal::Recipe { hash, chain },
+            base: base.to_owned(),
+            others: self.writing.others(),
+        }
     }
 }
 
@@ -280,6 +285,23 @@ impl WritingPlan {
             clobber: if args.overwrite { Clobber::Replace } else { Clobber::Never },
             durable: if args.durable { Durable::Yes } else { Durable::No },
         })
+    }
+
+    /// How outputs are put in place: a resumed run replaces what is not journalled as done.
+    pub fn writing(&self, earlier: Earlier) -> Writing {
+        let clobber = match earlier {
+            Earlier::Ignore => self.clobber,
+            Earlier::Resume | Earlier::RetryFailed => Clobber::Replace,
+        };
+        Writing { clobber, durable: self.durable }
+    }
+
+    /// What `-y` means for outputs that are journalled as another run's.
+    pub fn others(&self) -> Others {
+        match self.clobber {
+            Clobber::Never => Others::Stay,
+            Clobber::Replace => Others::MayGo,
+        }
     }
 }
 
@@ -420,7 +442,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_of_what_outputs_depend_on() {
-        let hash = |options| job(options).unwrap().journal_recipe().hash;
+        let hash = |options| job(options).unwrap().journal_run(Path::new("/in")).recipe.hash;
         assert_eq!(hash("-f negate"), hash("-f negate -j 3 --mem 1G --timeout 9s --max-pixels 9M"));
         for other in ["", "-f hflip", "-f negate --quality 5", "-f negate --name {n}.{ext}"] {
             assert_ne!(hash("-f negate"), hash(other), "{other}");

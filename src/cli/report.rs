@@ -1,5 +1,6 @@
 //! `lumaloom report`: what a run did, from its journal.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use lumaloom::error::{Error, Result, harmless, shown};
@@ -36,20 +37,40 @@ pub fn last_report(folder: &Path) -> std::path::PathBuf {
 }
 
 fn table(summary: &Summary) -> String {
-    let mut lines: Vec<String> = summary.entries.iter().map(row).collect();
+    let bases: BTreeSet<&Path> = summary.entries.iter().map(|e| e.base.as_path()).collect();
+    let whole = if bases.len() > 1 { Paths::Whole } else { Paths::Relative };
+    let mut lines: Vec<String> = summary.entries.iter().map(|entry| row(entry, whole)).collect();
+    let chains: Vec<String> = summary
+        .recipes
+        .values()
+        .map(|chain| if chain.is_empty() { "empty".into() } else { harmless(chain) })
+        .collect();
     lines.push(format!(
         "{} done, {} failed; {} read, {} written; chain {}",
         summary.done,
         summary.failed,
         show_bytes(summary.bytes_in),
         show_bytes(summary.bytes_out),
-        if summary.chain.is_empty() { "empty" } else { &summary.chain },
+        chains.join("; "),
     ));
     lines.join("\n") + "\n"
 }
 
-fn row(entry: &Entry) -> String {
-    let input = shown(&entry.input);
+/// How inputs are named.
+#[derive(Clone, Copy)]
+enum Paths {
+    /// From their base, where there is one.
+    Relative,
+    /// With it.
+    Whole,
+}
+
+fn row(entry: &Entry, paths: Paths) -> String {
+    let input = match paths {
+        Paths::Relative => entry.input.clone(),
+        Paths::Whole => entry.base.join(&entry.input),
+    };
+    let input = shown(&input);
     match &entry.outcome {
         Outcome::Done { output, bytes, losses, .. } => {
             let lost: Vec<&str> = losses.iter().map(|loss| loss_name(*loss)).collect();
@@ -78,7 +99,8 @@ mod tests {
     use super::*;
 
     fn entry(input: &str, outcome: Outcome) -> Entry {
-        Entry { input: input.into(), size: 10, mtime_ns: 0, recipe: 1, unix_ms: 0, outcome }
+        let base = "/in".into();
+        Entry { base, input: input.into(), size: 10, mtime_ns: 0, recipe: 1, unix_ms: 0, outcome }
     }
 
     fn summary() -> Summary {

@@ -12,7 +12,7 @@ use lumaloom::error::{Error, Kind, Result, Stop};
 use lumaloom::event::{Event, Observer, StageName};
 use lumaloom::exec::processes::quoted;
 use lumaloom::exec::{self, OnError, Settings};
-use lumaloom::journal::{self, Journal, Start};
+use lumaloom::journal::{Guard, Journal, Recipe as JournalRecipe, Run};
 use lumaloom::link::pipe::{self, Checksum, Header};
 use lumaloom::link::{Cancel, Rx};
 use lumaloom::observe::checkpoint::INTERVAL;
@@ -25,7 +25,7 @@ use lumaloom::stage::{
 };
 
 use super::args::{EventArgs, ModeArg, StageCommand, StageReadArgs, StageWorkArgs, StageWriteArgs};
-use super::job::{Out, Pool, Recipe, WritingPlan};
+use super::job::{Earlier, Out, Pool, Recipe, WritingPlan};
 use super::signals::{Turn, Watch as SignalWatch};
 use super::summary::{self, Detail};
 use super::{assemble, code, say};
@@ -104,7 +104,7 @@ fn work(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
 fn write(args: &StageWriteArgs, arguments: &[OsString]) -> Result<u8> {
     let input = pipe_end(&std::io::stdin(), "stage write takes packets from stdin")?;
     let plan = WritingPlan::new(&args.writing, None)?;
-    let writing = Writing { clobber: plan.clobber, durable: plan.durable };
+    let writing = plan.writing(if args.resume { Earlier::Resume } else { Earlier::Ignore });
     let settings = stage_settings(&args.events, Settings::default());
     let ear = Ear::new(StageName::Write, &args.events, arguments, Default::default())?;
     let cancel = Cancel::default();
@@ -136,17 +136,16 @@ fn write_folder(
     if let Some(text) = owner.warning() {
         context.observer.on(&Event::Warning { text });
     }
-    let recipe = journal::Recipe { hash: args.recipe_hash, chain: args.chain.clone() };
-    let (start, past) = match args.resume {
-        true => (Start::Resume, Journal::load(out)?),
-        false => (Start::Fresh, None),
-    };
-    let journal = Arc::new(Journal::open(out, &recipe, start)?);
+    let recipe = JournalRecipe { hash: args.recipe_hash, chain: args.chain.clone() };
+    let run = Run { recipe, base: args.base.clone().unwrap_or_default(), others: plan.others() };
+    let past = if args.resume { Journal::load(out)? } else { None };
+    let guard = past.map(|past| Guard::new(past, run.clone()));
+    let journal = Arc::new(Journal::open(out, &run)?);
     let flushed = Arc::clone(&journal);
     // What cannot be flushed now is flushed, or said, at the end by the sink.
     let _checkpoint = Checkpoint::start(INTERVAL, move || drop(flushed.checkpoint()))
         .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-    let sink = FolderSink::new(out.to_owned(), plan.name, writing, Some(journal), past.as_ref())?;
+    let sink = FolderSink::new(out.to_owned(), plan.name, writing, Some(journal), guard)?;
     run_sink(Box::new(sink), rx, context)
 }
 

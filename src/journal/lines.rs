@@ -1,6 +1,6 @@
 //! The journal's lines: what they say, and how they are read back.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::{Error, Result};
 use crate::event::Loss;
 
-/// The version of this format.
-const VERSION: u32 = 1;
+/// The version of this format. 1 had no bases.
+const VERSION: u32 = 2;
 
 /// What outputs depend on, beside their input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,29 @@ pub struct Recipe {
     pub chain: String,
 }
 
-/// The first line of a run that started fresh.
+/// What the lines of one run have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// How outputs are made.
+    pub recipe: Recipe,
+    /// The absolute folder that inputs are relative to; empty where a stage that was typed into
+    /// a shell was not told.
+    pub base: PathBuf,
+    /// Whether it may replace what other inputs or another recipe made.
+    pub others: Others,
+}
+
+/// What becomes of outputs that were made of other inputs or by another recipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Others {
+    /// They stay.
+    Stay,
+    /// `-y`: they may be replaced.
+    MayGo,
+}
+
+/// The first line of a run, left out where the run before it began alike.
 #[derive(Serialize, Deserialize)]
 struct Header {
     /// The format's version.
@@ -30,12 +52,23 @@ struct Header {
     #[serde(with = "hex")]
     recipe: u64,
     chain: String,
+    #[serde(default, with = "crate::event::path_text")]
+    base: PathBuf,
+    #[serde(default = "stay")]
+    others: Others,
+}
+
+fn stay() -> Others {
+    Others::Stay
 }
 
 /// One finished input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The input, relative to the base: what names it from run to run.
+    /// The folder that the input is relative to; see [`Run::base`].
+    #[serde(default, with = "crate::event::path_text")]
+    pub base: PathBuf,
+    /// The input, relative to the base.
     #[serde(with = "crate::event::path_text")]
     pub input: PathBuf,
     /// Its bytes when it was read.
@@ -75,43 +108,82 @@ pub enum Outcome {
     },
 }
 
-/// What a journal says: the last line of each input since the last fresh start.
-#[derive(Clone, Debug)]
+/// What names a line's subject from run to run: base, input, hash of the recipe.
+type Key = (PathBuf, PathBuf, u64);
+
+/// What a journal says: the last line of each input and recipe, as far as nothing later made it
+/// void.
+#[derive(Clone, Debug, Default)]
 pub struct Past {
     version: String,
-    recipe: Recipe,
-    entries: HashMap<PathBuf, Entry>,
+    /// The last header.
+    run: Option<Run>,
+    /// All that were met, by hash.
+    chains: BTreeMap<u64, String>,
+    entries: BTreeMap<Key, Entry>,
+    /// Whose each output is.
+    outputs: HashMap<PathBuf, Key>,
+    /// The recipe that failed last on an input.
+    failures: HashMap<(PathBuf, PathBuf), u64>,
     damaged: u64,
 }
 
 impl Past {
-    /// The program that started the run.
-    pub fn version(&self) -> &str {
-        &self.version
+    /// The last run.
+    pub fn last(&self) -> Option<&Run> {
+        self.run.as_ref()
     }
 
-    /// The recipe of the run.
-    pub fn recipe(&self) -> &Recipe {
-        &self.recipe
+    /// The chain of a recipe that the journal has lines of.
+    pub fn chain(&self, hash: u64) -> Option<&str> {
+        self.chains.get(&hash).map(String::as_str)
     }
 
-    /// What became of an input.
-    pub fn get(&self, input: &Path) -> Option<&Entry> {
-        self.entries.get(input)
+    /// What became of an input of this run.
+    pub fn get(&self, run: &Run, input: &Path) -> Option<&Entry> {
+        self.entries.get(&(run.base.clone(), input.to_owned(), run.recipe.hash))
+    }
+
+    /// What an output, relative to the output folder, was made of.
+    pub fn output(&self, output: &Path) -> Option<&Entry> {
+        self.outputs.get(output).and_then(|key| self.entries.get(key))
     }
 
     /// All inputs, sorted.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        let sorted: BTreeMap<&PathBuf, &Entry> = self.entries.iter().collect();
-        sorted.into_values()
+        self.entries.values()
     }
 
-    /// Outputs in place, relative to the output folder, and the input that each was made of.
-    pub fn outputs(&self) -> impl Iterator<Item = (&Path, &Path)> {
-        self.entries.values().filter_map(|entry| match &entry.outcome {
-            Outcome::Done { output, .. } => Some((output.as_path(), entry.input.as_path())),
-            Outcome::Failed { .. } => None,
-        })
+    fn begin(&mut self, header: Header) {
+        self.version = header.version;
+        self.chains.insert(header.recipe, header.chain.clone());
+        let recipe = Recipe { hash: header.recipe, chain: header.chain };
+        self.run = Some(Run { recipe, base: header.base, others: header.others });
+    }
+
+    /// Adds a line. It makes void what was said of the same input and recipe, what was made at
+    /// the same place, and failures of the same input by another recipe.
+    fn add(&mut self, entry: Entry) {
+        let input = (entry.base.clone(), entry.input.clone());
+        let key = (entry.base.clone(), entry.input.clone(), entry.recipe);
+        if let Some(recipe) = self.failures.remove(&input) {
+            self.entries.remove(&(input.0.clone(), input.1.clone(), recipe));
+        }
+        if let Some(Entry { outcome: Outcome::Done { output, .. }, .. }) = self.entries.remove(&key)
+        {
+            self.outputs.remove(&output);
+        }
+        match &entry.outcome {
+            Outcome::Done { output, .. } => {
+                if let Some(before) = self.outputs.insert(output.clone(), key.clone()) {
+                    self.entries.remove(&before);
+                }
+            }
+            Outcome::Failed { .. } => {
+                self.failures.insert(input, entry.recipe);
+            }
+        }
+        self.entries.insert(key, entry);
     }
 
     /// Lines in the middle that could not be read. What they spoke of counts as not done.
@@ -119,14 +191,15 @@ impl Past {
         self.damaged
     }
 
-    /// The run in numbers, for `lumaloom report`.
+    /// All runs in numbers, for `lumaloom report`.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary {
-            version: self.version.clone(),
-            recipe: format!("{:016x}", self.recipe.hash),
-            chain: self.recipe.chain.clone(),
-            ..Summary::default()
-        };
+        let mut summary = Summary { version: self.version.clone(), ..Summary::default() };
+        let used: BTreeSet<u64> = self.entries().map(|entry| entry.recipe).collect();
+        let last = self.run.iter().map(|run| run.recipe.hash);
+        for hash in used.into_iter().chain(last) {
+            let chain = self.chain(hash).unwrap_or_default();
+            summary.recipes.insert(format!("{hash:016x}"), chain.to_owned());
+        }
         for entry in self.entries() {
             summary.bytes_in += entry.size;
             summary.last_unix_ms = summary.last_unix_ms.max(entry.unix_ms);
@@ -147,15 +220,13 @@ impl Past {
     }
 }
 
-/// What a run did, from its journal.
+/// What the runs into one folder did, from its journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// The program that started the run.
+    /// The program of the last run.
     pub version: String,
-    /// Hash of the recipe, in hexadecimal.
-    pub recipe: String,
-    /// The chain.
-    pub chain: String,
+    /// The chain of each recipe, by its hash in hexadecimal.
+    pub recipes: BTreeMap<String, String>,
     /// Inputs with an output.
     pub done: u64,
     /// Inputs without one.
@@ -204,26 +275,26 @@ pub(super) fn whole(text: &[u8]) -> Whole {
 /// `Usage`: a newer version wrote it.
 pub(super) fn read(text: &[u8]) -> Result<Option<Past>> {
     let bytes = usize::try_from(whole(text).bytes).unwrap_or(text.len());
-    let mut past: Option<Past> = None;
+    let mut past = Past::default();
     for line in text[..bytes].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
-        match (parse(line), &mut past) {
-            (Some(Line::Header(header)), _) => past = Some(header.start()?),
-            (Some(Line::Entry(entry)), Some(past)) => {
-                past.entries.insert(entry.input.clone(), *entry);
-            }
-            (None, Some(past)) => past.damaged += 1,
-            (_, None) => {}
+        match parse(line) {
+            Some(Line::Header(header)) => past.begin(header.known()?),
+            Some(Line::Entry(entry)) if past.run.is_some() => past.add(*entry),
+            Some(Line::Entry(_)) => {}
+            None => past.damaged += u64::from(past.run.is_some()),
         }
     }
-    Ok(past)
+    Ok(past.run.is_some().then_some(past))
 }
 
-pub(super) fn header(recipe: &Recipe) -> Vec<u8> {
+pub(super) fn header(run: &Run) -> Vec<u8> {
     to_line(&Header {
         journal: VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        recipe: recipe.hash,
-        chain: recipe.chain.clone(),
+        recipe: run.recipe.hash,
+        chain: run.recipe.chain.clone(),
+        base: run.base.clone(),
+        others: run.others,
     })
 }
 
@@ -243,15 +314,14 @@ fn to_line(value: &impl Serialize) -> Vec<u8> {
 }
 
 impl Header {
-    fn start(self) -> Result<Past> {
+    fn known(self) -> Result<Self> {
         if self.journal > VERSION {
             return Err(Error::usage(format!(
                 "journal version {}, written by {}; this program knows version {VERSION}",
                 self.journal, self.version
             )));
         }
-        let recipe = Recipe { hash: self.recipe, chain: self.chain };
-        Ok(Past { version: self.version, recipe, entries: HashMap::new(), damaged: 0 })
+        Ok(self)
     }
 }
 
@@ -277,12 +347,19 @@ mod tests {
     use super::*;
 
     fn entry(input: PathBuf, outcome: Outcome) -> Entry {
-        Entry { input, size: 1, mtime_ns: -2, recipe: u64::MAX, unix_ms: 3, outcome }
+        let base = "/in".into();
+        Entry { base, input, size: 1, mtime_ns: -2, recipe: u64::MAX, unix_ms: 3, outcome }
     }
 
     fn text(lines: &[Vec<u8>]) -> Vec<u8> {
-        let head = header(&Recipe { hash: 1, chain: "eq=gamma=\"2\"".into() });
+        let recipe = Recipe { hash: u64::MAX, chain: "eq=gamma=\"2\"".into() };
+        let head = header(&Run { recipe, base: "/in".into(), others: Others::Stay });
         [&[head], lines].concat().concat()
+    }
+
+    fn live(lines: &[Entry]) -> Vec<Entry> {
+        let lines: Vec<Vec<u8>> = lines.iter().map(line).collect();
+        read(&text(&lines)).unwrap().unwrap().entries().cloned().collect()
     }
 
     fn done(output: &str) -> Outcome {
@@ -300,8 +377,26 @@ mod tests {
         assert_eq!(text.iter().filter(|b| **b == b'\n').count(), 3);
         let past = read(&text).unwrap().unwrap();
         assert_eq!(past.entries().cloned().collect::<Vec<_>>(), all);
-        assert_eq!(past.recipe().chain, "eq=gamma=\"2\"");
-        assert_eq!(past.outputs().count(), 1);
+        assert_eq!(past.last().unwrap().recipe.chain, "eq=gamma=\"2\"");
+        assert_eq!(past.output(Path::new("x\ny")), Some(&all[0]));
+    }
+
+    #[test]
+    fn runs_add_up_and_what_was_replaced_is_void() {
+        let a = entry("x".into(), done("x"));
+        let b = Entry { base: "/other".into(), ..entry("x".into(), done("y")) };
+        let by_another = Entry { recipe: 3, ..entry("x".into(), done("x.png")) };
+        assert_eq!(live(&[a.clone(), b.clone()]), [a.clone(), b.clone()]);
+        assert_eq!(live(&[a.clone(), by_another.clone()]), [by_another, a.clone()]);
+        // The same place: the later one is there, whoever made it.
+        let over = Entry { base: "/other".into(), ..entry("x".into(), done("x")) };
+        assert_eq!(live(&[a.clone(), over.clone()]), std::slice::from_ref(&over));
+        assert_eq!(live(&[a.clone(), over, a.clone()]), std::slice::from_ref(&a));
+        // A failure is void once the input was tried again, by whatever recipe.
+        let failed = Outcome::Failed { error: Error::input("no") };
+        let broken = Entry { recipe: 3, ..entry("x".into(), failed) };
+        assert_eq!(live(&[broken.clone(), a.clone()]), std::slice::from_ref(&a));
+        assert_eq!(live(&[a.clone(), broken.clone()]), [broken, a]);
     }
 
     #[test]
@@ -310,7 +405,7 @@ mod tests {
         let line = line(&entry("a.jpg".into(), done("b/a.png")));
         assert_eq!(
             String::from_utf8(line).unwrap(),
-            "{\"input\":\"a.jpg\",\"size\":1,\"mtime_ns\":-2,\"recipe\":\"ffffffffffffffff\",\
+            "{\"base\":\"/in\",\"input\":\"a.jpg\",\"size\":1,\"mtime_ns\":-2,\"recipe\":\"ffffffffffffffff\",\
              \"unix_ms\":3,\"outcome\":\"done\",\"output\":\"b/a.png\",\"bytes\":5,\"pixels\":6,\
              \"losses\":[\"depth\"]}\n"
         );
@@ -325,8 +420,8 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_refused_and_no_header_is_no_journal() {
-        let newer = String::from_utf8(text(&[])).unwrap().replace("\"journal\":1", "\"journal\":2");
-        assert!(read(newer.as_bytes()).unwrap_err().to_string().contains("version 2"));
+        let newer = String::from_utf8(text(&[])).unwrap().replace("\"journal\":2", "\"journal\":3");
+        assert!(read(newer.as_bytes()).unwrap_err().to_string().contains("version 3"));
         assert!(read(&line(&entry("a".into(), done("a")))).unwrap().is_none());
         assert!(read(b"").unwrap().is_none());
     }
@@ -339,8 +434,6 @@ mod tests {
         assert_eq!((summary.done, summary.failed, summary.pixels), (1, 1, 6));
         assert_eq!(summary.losses[&Loss::Depth], 1);
         assert_eq!(summary.entries[0].input, Path::new("a"));
-        assert!(
-            serde_json::to_string(&summary).unwrap().contains("\"recipe\":\"0000000000000001\"")
-        );
+        assert_eq!(summary.recipes["ffffffffffffffff"], "eq=gamma=\"2\"");
     }
 }

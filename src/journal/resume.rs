@@ -2,18 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::lines::{Outcome, Past, Recipe};
-use crate::error::{Error, Result};
+use super::lines::{Entry, Others, Outcome, Past, Run};
+use crate::error::{Error, Result, shown};
 use crate::link::Item;
-
-/// How a run begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Nothing that was journalled counts.
-    Fresh,
-    /// What is journalled as done need not be done again.
-    Resume,
-}
 
 /// What `--resume` does with inputs that failed and have not changed since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,15 +13,6 @@ pub enum FailedBefore {
     Keep,
     /// `--retry-failed`.
     Retry,
-}
-
-/// What `-y` allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OtherRecipe {
-    /// An output folder of another recipe is not touched.
-    Refuse,
-    /// It is begun anew.
-    Restart,
 }
 
 /// The work that is left, in the order of the list, and why the rest is not.
@@ -52,45 +34,101 @@ pub struct Remaining {
     pub failed: Vec<(PathBuf, Error)>,
 }
 
-/// How a run that was asked to resume begins.
+/// The run as it may go on after what the journal says: with the permission to replace that the
+/// run had which it goes on with.
 ///
 /// # Errors
-/// `Usage`: the folder holds outputs of another recipe.
-pub fn start(past: Option<&Past>, recipe: &Recipe, other: OtherRecipe) -> Result<Start> {
-    let Some(past) = past else { return Ok(Start::Fresh) };
-    let theirs = past.recipe();
-    match other {
-        _ if theirs.hash == recipe.hash => Ok(Start::Resume),
-        OtherRecipe::Restart => Ok(Start::Fresh),
-        OtherRecipe::Refuse => Err(Error::usage(format!(
-            "--resume: the output folder was made by another recipe (chain {:?} there, {:?} here, \
-             or other options); -y begins it anew, or choose another output folder",
-            theirs.chain, recipe.chain
-        ))),
+/// `Usage`: the folder holds outputs of other recipes only, and the run may not replace them.
+pub fn resumed(past: Option<&Past>, run: Run) -> Result<Run> {
+    let Some(last) = past.and_then(Past::last) else { return Ok(run) };
+    if (last.recipe.hash, &last.base) == (run.recipe.hash, &run.base) {
+        let others = if last.others == Others::MayGo { last.others } else { run.others };
+        return Ok(Run { others, ..run });
+    }
+    let known = past.and_then(|past| past.chain(run.recipe.hash)).is_some();
+    if known || run.others == Others::MayGo {
+        return Ok(run);
+    }
+    Err(Error::usage(format!(
+        "--resume: the output folder was made by another recipe (chain {:?} there, {:?} here, \
+         or other options); -y makes its outputs anew, or choose another output folder",
+        last.recipe.chain, run.recipe.chain
+    )))
+}
+
+/// Outputs of earlier runs that this run leaves alone.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    past: Past,
+    run: Run,
+}
+
+impl Guard {
+    /// Guards what the journal knows against this run.
+    pub fn new(past: Past, run: Run) -> Self {
+        Self { past, run }
+    }
+
+    /// Why an input must not be put at this place, relative to the output folder; `None` if it
+    /// may. With `-y` only what this run's own recipe made of other inputs of its base is
+    /// guarded: two of its inputs never share an output.
+    pub fn refusal(&self, output: &Path, input: &Path) -> Option<String> {
+        let entry = self.past.output(output)?;
+        let ours = (&entry.base, entry.recipe) == (&self.run.base, self.run.recipe.hash);
+        let of = shown(&source(entry)).to_string();
+        match (ours, self.run.others) {
+            (true, _) if entry.input == input => None,
+            (true, _) => {
+                Some(format!("is the output of {of}; a --name with {{n}} tells them apart"))
+            }
+            (false, Others::Stay) => Some(format!(
+                "is the output of {of} in an earlier run with other inputs or another recipe; -y \
+                 replaces it"
+            )),
+            (false, Others::MayGo) => None,
+        }
+    }
+
+    /// Refuses to start where outputs are guarded.
+    ///
+    /// # Errors
+    /// `Usage`, with their number and the first.
+    pub fn check<'a>(&self, outputs: impl Iterator<Item = (&'a Item, &'a Path)>) -> Result<()> {
+        let mut refused =
+            outputs.filter_map(|(item, output)| Some((output, self.refusal(output, &item.rel)?)));
+        let Some((output, why)) = refused.next() else { return Ok(()) };
+        let more = match refused.count() {
+            0 => String::new(),
+            n => format!(" (and {n} more like it)"),
+        };
+        Err(Error::usage(format!("--resume: {} {why}{more}", shown(output))))
     }
 }
 
-/// Which items are left. Done means: journalled as done by this recipe, the input has the same
-/// size and time of change, and the output is there with the journalled size.
+fn source(entry: &Entry) -> PathBuf {
+    entry.base.join(&entry.input)
+}
+
+/// Which items are left. Done means: journalled as done of this base and by this recipe, the
+/// input has the same size and time of change, and the output is there with the journalled size.
 ///
 /// `output_size` gives the bytes of the regular file at a path relative to the output folder,
 /// `None` if there is none.
 pub fn remaining(
     items: Vec<Item>,
     past: Option<&Past>,
+    run: &Run,
     failed: FailedBefore,
     output_size: &dyn Fn(&Path) -> Option<u64>,
 ) -> Remaining {
     let mut left = Remaining::default();
     for item in items {
-        let entry = past.and_then(|past| past.get(&item.rel).map(|entry| (past, entry)));
-        let Some((past, entry)) = entry else {
+        let Some(entry) = past.and_then(|past| past.get(run, &item.rel)) else {
             left.new += 1;
             left.todo.push(item);
             continue;
         };
-        let same = (entry.size, entry.mtime_ns) == (item.size, item.mtime_ns)
-            && entry.recipe == past.recipe().hash;
+        let same = (entry.size, entry.mtime_ns) == (item.size, item.mtime_ns);
         match (&entry.outcome, failed) {
             _ if !same => left.changed += 1,
             (Outcome::Done { output, bytes, .. }, _) => {
@@ -113,7 +151,7 @@ pub fn remaining(
 
 #[cfg(test)]
 mod tests {
-    use super::super::lines::{self, Entry};
+    use super::super::lines::{self, Recipe};
     use super::*;
 
     const RECIPE: u64 = 7;
@@ -123,8 +161,18 @@ mod tests {
         Item { input, rel: rel.into(), number: 1, size: 10, mtime_ns: 20 }
     }
 
+    fn run(hash: u64, base: &str, others: Others) -> Run {
+        let chain = if hash == RECIPE { "negate" } else { "hflip" };
+        Run { recipe: Recipe { hash, chain: chain.into() }, base: base.into(), others }
+    }
+
+    fn ours() -> Run {
+        run(RECIPE, "/in", Others::Stay)
+    }
+
     fn entry(rel: &str, outcome: Outcome) -> Entry {
-        Entry { input: rel.into(), size: 10, mtime_ns: 20, recipe: RECIPE, unix_ms: 0, outcome }
+        let (base, input) = ("/in".into(), rel.into());
+        Entry { base, input, size: 10, mtime_ns: 20, recipe: RECIPE, unix_ms: 0, outcome }
     }
 
     fn done(rel: &str) -> Entry {
@@ -137,7 +185,7 @@ mod tests {
     }
 
     fn past(entries: &[Entry]) -> Past {
-        let mut text = lines::header(&Recipe { hash: RECIPE, chain: "negate".into() });
+        let mut text = lines::header(&ours());
         text.extend(entries.iter().flat_map(lines::line));
         lines::read(&text).unwrap().unwrap()
     }
@@ -152,17 +200,19 @@ mod tests {
         let other_size = Entry { size: 11, ..done("there") };
         let other_time = Entry { mtime_ns: 21, ..done("there") };
         let other_recipe = Entry { recipe: 8, ..done("there") };
+        let other_base = Entry { base: "/elsewhere".into(), ..done("there") };
         let changed_failure = Entry { size: 11, ..broken("there") };
         let keep = FailedBefore::Keep;
         let retry = FailedBefore::Retry;
         // Columns: done, new, changed, lost, retried, failed.
-        let table: [(&str, Option<Entry>, FailedBefore, [u64; 6]); 11] = [
+        let table: [(&str, Option<Entry>, FailedBefore, [u64; 6]); 12] = [
             ("there", None, keep, [0, 1, 0, 0, 0, 0]),
             ("there", Some(done("there")), keep, [1, 0, 0, 0, 0, 0]),
             ("there", Some(done("there")), retry, [1, 0, 0, 0, 0, 0]),
             ("there", Some(other_size), keep, [0, 0, 1, 0, 0, 0]),
             ("there", Some(other_time), keep, [0, 0, 1, 0, 0, 0]),
-            ("there", Some(other_recipe), keep, [0, 0, 1, 0, 0, 0]),
+            ("there", Some(other_recipe), keep, [0, 1, 0, 0, 0, 0]),
+            ("there", Some(other_base), keep, [0, 1, 0, 0, 0, 0]),
             ("short", Some(done("short")), keep, [0, 0, 0, 1, 0, 0]),
             ("gone", Some(done("gone")), keep, [0, 0, 0, 1, 0, 0]),
             ("there", Some(broken("there")), keep, [0, 0, 0, 0, 0, 1]),
@@ -171,7 +221,7 @@ mod tests {
         ];
         for (rel, entry, failed, expected) in table {
             let past = past(entry.as_slice());
-            let left = remaining(vec![item(rel)], Some(&past), failed, &size);
+            let left = remaining(vec![item(rel)], Some(&past), &ours(), failed, &size);
             let found = [
                 left.done,
                 left.new,
@@ -190,26 +240,48 @@ mod tests {
     fn order_is_kept_and_failures_name_the_input() {
         let past = past(&[done("b"), broken("c")]);
         let items = ["a", "b", "c", "d"].map(item).to_vec();
-        let left = remaining(items, Some(&past), FailedBefore::Keep, &|_| Some(30));
+        let left = remaining(items, Some(&past), &ours(), FailedBefore::Keep, &|_| Some(30));
         assert_eq!(left.todo, [item("a"), item("d")]);
         assert_eq!(left.failed, [("in/c".into(), Error::input("not an image"))]);
-        let all = remaining(vec![item("a")], None, FailedBefore::Keep, &|_| None);
+        let all = remaining(vec![item("a")], None, &ours(), FailedBefore::Keep, &|_| None);
         assert_eq!((all.new, all.todo.len()), (1, 1));
     }
 
     #[test]
-    fn starts() {
-        let ours = Recipe { hash: RECIPE, chain: "negate".into() };
-        let other = Recipe { hash: 8, chain: "hflip".into() };
+    fn another_recipe_needs_a_permission_that_outlives_its_run() {
         let past = past(&[]);
-        let refuse = OtherRecipe::Refuse;
-        assert_eq!(start(None, &ours, refuse), Ok(Start::Fresh));
-        assert_eq!(start(Some(&past), &ours, refuse), Ok(Start::Resume));
-        assert_eq!(start(Some(&past), &other, OtherRecipe::Restart), Ok(Start::Fresh));
-        let error = start(Some(&past), &other, refuse).unwrap_err().to_string();
+        let other = |others| run(8, "/in", others);
+        assert_eq!(resumed(None, ours()), Ok(ours()));
+        assert_eq!(resumed(Some(&past), ours()), Ok(ours()));
+        let may = other(Others::MayGo);
+        assert_eq!(resumed(Some(&past), may.clone()), Ok(may.clone()));
+        let error = resumed(Some(&past), other(Others::Stay)).unwrap_err().to_string();
         assert!(
             error.contains("negate") && error.contains("hflip") && error.contains("-y"),
             "{error}"
         );
+        let text = [lines::header(&ours()), lines::header(&may)].concat();
+        let past = lines::read(&text).unwrap().unwrap();
+        assert_eq!(resumed(Some(&past), other(Others::Stay)), Ok(may));
+        // It was given to the last run only.
+        assert_eq!(resumed(Some(&past), ours()), Ok(ours()));
+    }
+
+    #[test]
+    fn outputs_of_others_are_guarded() {
+        let taken = |run: Run, input: &str| {
+            Guard::new(past(&[done("a")]), run).refusal(Path::new("out-a"), Path::new(input))
+        };
+        let (stay, go) = (Others::Stay, Others::MayGo);
+        assert_eq!(taken(ours(), "a"), None);
+        assert!(taken(ours(), "b").unwrap().contains("/in/a; a --name with {n}"));
+        assert!(taken(run(RECIPE, "/in", go), "b").is_some());
+        for (hash, base) in [(8, "/in"), (RECIPE, "/elsewhere")] {
+            assert!(taken(run(hash, base, stay), "a").unwrap().contains("-y"));
+            assert_eq!(taken(run(hash, base, go), "a"), None);
+        }
+        let guard = Guard::new(past(&[done("a")]), run(8, "/in", stay));
+        let error = guard.check([(&item("a"), Path::new("out-a"))].into_iter()).unwrap_err();
+        assert!(error.to_string().contains("out-a is the output of /in/a"), "{error}");
     }
 }

@@ -1,11 +1,10 @@
 //! The sink of a job whose output is one file. It has no journal and no lock.
 
-use std::fs;
 use std::path::PathBuf;
 
 use super::folder::{bytes_of, failure};
-use super::place::{Writing, folder_of, put, sweep_folder};
-use crate::error::{Error, Result};
+use super::place::{Writing, folder_of, make_folder, put, sweep_folder};
+use crate::error::Result;
 use crate::link::Packet;
 use crate::stage::{Sink, SinkError, WhenStopped, Written};
 
@@ -20,10 +19,10 @@ impl FileSink {
     /// A sink for this file; its folder is made if it is not there.
     ///
     /// # Errors
-    /// `System`: the folder cannot be made.
+    /// `Usage`: the folder cannot be made.
     pub fn new(path: PathBuf, writing: Writing) -> Result<Self> {
         let folder = folder_of(&path);
-        fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
+        make_folder(folder)?;
         // Leftovers of dead runs are a courtesy to clear, and nothing to fail for.
         let _ = sweep_folder(folder);
         Ok(Self { path, writing })
@@ -51,6 +50,8 @@ impl Sink for FileSink {
 #[cfg(test)]
 mod tests {
     use super::super::place::{Clobber, Durable};
+    use std::fs;
+
     use super::*;
     use crate::link::Item;
 

@@ -1,6 +1,6 @@
 //! The sink of a folder job: each output named, put in place, and journalled.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::naming::{Known, Template};
-use super::place::{Clobber, Durable, Writing, folder_of, put, sweep, sweep_folder, sync_folder};
+use super::place::{
+    Clobber, Durable, Writing, folder_of, make_folder, put, sweep_folder, sync_folder,
+};
 use crate::error::{Error, Kind, Result, shown};
-use crate::journal::{Entry, Journal, Outcome, Past};
+use crate::journal::{Entry, Guard, Journal, Outcome};
 use crate::link::{Item, Notes, Packet, Part, Payload};
 use crate::stage::{Sink, SinkError, WhenStopped, Written};
 
@@ -28,15 +30,13 @@ pub struct FolderSink {
     /// Device and inode of what this run put in place and must not replace. Found by number,
     /// so two names that the file system takes for one are caught as well.
     placed: HashSet<(u64, u64)>,
-    /// Outputs of earlier runs that stay, and their inputs.
-    kept: HashMap<PathBuf, PathBuf>,
+    /// Outputs of earlier runs that stay.
+    guard: Option<Guard>,
 }
 
 impl FolderSink {
     /// A sink for this folder, which is made if it is not there. The caller owns it (see
-    /// `owner::lock`) if there is a journal. `past` is what the journal said before this run
-    /// if it resumes: those outputs are only replaced for the input they were made of, and
-    /// what dead runs left beside them is removed.
+    /// `owner::lock`) if there is a journal. `guard` holds what a resumed run must not replace.
     ///
     /// # Errors
     /// `System`: the folder cannot be made.
@@ -45,18 +45,11 @@ impl FolderSink {
         template: Template,
         writing: Writing,
         journal: Option<Arc<Journal>>,
-        past: Option<&Past>,
+        guard: Option<Guard>,
     ) -> Result<Self> {
-        fs::create_dir_all(&out).map_err(|e| Error::io("create", &out, &e))?;
-        let kept: HashMap<PathBuf, PathBuf> = past
-            .into_iter()
-            .flat_map(Past::outputs)
-            .map(|(output, input)| (output.to_owned(), input.to_owned()))
-            .collect();
-        // A courtesy, as in `enter`: what cannot be cleared is in nobody's way.
-        let _ = sweep(&out, kept.keys().map(PathBuf::as_path));
+        make_folder(&out)?;
         let (folders, placed) = (HashSet::new(), HashSet::new());
-        Ok(Self { out, template, writing, journal, folders, placed, kept })
+        Ok(Self { out, template, writing, journal, folders, placed, guard })
     }
 
     /// Names the output and puts it in place. Returns its name.
@@ -69,14 +62,16 @@ impl FolderSink {
             let rel = shown(&item.rel);
             SinkError::Run(Error::internal(format!("{rel}: came without its size or format")))
         })?;
-        if let Some(input) = self.kept.get(&name).filter(|input| **input != item.rel) {
-            return Err(taken(&self.out.join(&name), &shown(input).to_string()));
+        if let Some(why) = self.guard.as_ref().and_then(|guard| guard.refusal(&name, &item.rel)) {
+            return Err(taken(&self.out.join(&name), &why));
         }
         let parent = name.parent().unwrap_or(Path::new(""));
         self.enter(parent)?;
         let target = self.out.join(&name);
         if self.writing.clobber == Clobber::Replace && self.is_placed(&target) {
-            return Err(taken(&target, "another input of this run"));
+            let why = "is the output of another input of this run; a --name with {n} tells them \
+                       apart";
+            return Err(taken(&target, why));
         }
         put(&target, bytes, self.writing).map_err(|e| failure(&target, &e))?;
         if self.writing.clobber == Clobber::Replace
@@ -123,10 +118,11 @@ impl FolderSink {
         let Some(journal) = &self.journal else { return Ok(()) };
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         journal.append(&Entry {
+            base: journal.run().base.clone(),
             input: item.rel.clone(),
             size: item.size,
             mtime_ns: item.mtime_ns,
-            recipe: journal.recipe().hash,
+            recipe: journal.run().recipe.hash,
             unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
             outcome,
         })
@@ -202,11 +198,8 @@ pub(super) fn failure(path: &Path, error: &io::Error) -> SinkError {
     }
 }
 
-fn taken(target: &Path, by: &str) -> SinkError {
-    SinkError::Item(Error::input(format!(
-        "{} is the output of {by}; a --name with {{n}} tells them apart",
-        shown(target)
-    )))
+fn taken(target: &Path, why: &str) -> SinkError {
+    SinkError::Item(Error::input(format!("{} {why}", shown(target))))
 }
 
 /// # Errors
@@ -231,14 +224,18 @@ mod tests {
 
     use super::*;
     use crate::event::Loss;
-    use crate::journal::{Recipe, Start};
+    use crate::journal::{Others, Recipe, Run};
 
     const NEW: Writing = Writing { clobber: Clobber::Never, durable: Durable::No };
     const OVER: Writing = Writing { clobber: Clobber::Replace, durable: Durable::Yes };
 
-    fn journal(dir: &TempDir) -> Arc<Journal> {
+    fn run() -> Run {
         let recipe = Recipe { hash: 7, chain: "negate".into() };
-        Arc::new(Journal::open(dir.path(), &recipe, Start::Fresh).unwrap())
+        Run { recipe, base: "/in".into(), others: Others::Stay }
+    }
+
+    fn journal(dir: &TempDir) -> Arc<Journal> {
+        Arc::new(Journal::open(dir.path(), &run()).unwrap())
     }
 
     fn sink(dir: &TempDir, name: &str, writing: Writing) -> FolderSink {
@@ -281,7 +278,7 @@ mod tests {
             sink.finish().unwrap();
             let past = Journal::load(dir.path()).unwrap().unwrap();
             let entries: Vec<&Entry> = past.entries().collect();
-            assert_eq!(entries.len(), 2);
+            assert_eq!((entries.len(), entries[0].base.as_path()), (2, Path::new("/in")));
             let output = written.output.strip_prefix(dir.path()).unwrap().to_owned();
             let losses = vec![Loss::Exif];
             let done = Outcome::Done { output, bytes: 3, pixels: 12, losses };
@@ -339,13 +336,11 @@ mod tests {
         let past = Journal::load(dir.path()).unwrap().unwrap();
         let template = Template::parse("{width}.png").unwrap();
         let journal = Some(journal(&dir));
-        let dead = dir.path().join(".lumaloom-0123456789abcdef.part");
-        fs::write(&dead, "").unwrap();
         let out = dir.path().to_owned();
-        let mut sink = FolderSink::new(out, template, OVER, journal, Some(&past)).unwrap();
-        assert!(!dead.exists());
+        let guard = Some(Guard::new(past, run()));
+        let mut sink = FolderSink::new(out, template, OVER, journal, guard).unwrap();
         let error = refused(sink.write(packet("b.jpg", b"second")).unwrap_err());
-        assert!(error.contains("the output of a.jpg"), "{error}");
+        assert!(error.contains("the output of /in/a.jpg"), "{error}");
         sink.write(packet("a.jpg", b"third")).unwrap();
         assert_eq!(fs::read(dir.path().join("4.png")).unwrap(), b"third");
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::place::make_folder;
 use crate::error::{Error, Kind, Result, shown};
 use crate::journal::FOLDER;
 
@@ -65,15 +66,15 @@ pub fn inherit(out: &Path, lock: OwnedFd) -> Result<Owner> {
 /// that another run holds is waited for, [`PATIENCE`] long.
 ///
 /// # Errors
-/// `Temporary`: another run owns it; named by its process if it said so. `System`: the folder or
-/// the lock file cannot be made.
+/// `Temporary`: another run owns it; named by its process if it said so. `Usage`: the folder
+/// cannot be made. `System`: the lock file cannot be had.
 pub fn lock(out: &Path) -> Result<Owner> {
     lock_within(out, PATIENCE)
 }
 
 fn lock_within(out: &Path, patience: Duration) -> Result<Owner> {
     let folder = out.join(FOLDER);
-    std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, &e))?;
+    make_folder(&folder)?;
     let path = lock_file(out);
     let mut file = OpenOptions::new()
         .read(true)

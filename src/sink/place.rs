@@ -1,6 +1,5 @@
 //! Putting one file in place: temporary beside its target, written, then renamed.
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -12,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// What may become of a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,21 +85,35 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Removes what dead runs left behind in the folders of these outputs (relative to `out`), and
-/// says how many files that were. Files of runs that live are told apart by their locks.
+/// Makes a folder and those above it.
 ///
 /// # Errors
-/// `System`, with the path.
-pub fn sweep<'a>(out: &Path, outputs: impl IntoIterator<Item = &'a Path>) -> Result<u64> {
-    let folders: BTreeSet<&Path> = outputs.into_iter().filter_map(Path::parent).collect();
-    folders.into_iter().try_fold(0, |sum, folder| {
-        let folder = out.join(folder);
-        let swept = sweep_folder(&folder).map_err(|e| Error::io("clean up", &folder, &e))?;
-        Ok(sum + swept)
+/// `Usage` where the path is at fault: a file on the way, no right to write. Else `System`.
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|e| match e.kind() {
+        io::ErrorKind::NotADirectory
+        | io::ErrorKind::AlreadyExists
+        | io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::InvalidFilename => {
+            Error::usage(format!("failed to create {}: {e}", shown(folder)))
+        }
+        _ => Error::io("create", folder, &e),
     })
 }
 
-/// The same for one folder, which need not exist.
+/// Removes what dead runs left behind anywhere below an output folder, also where the inputs of
+/// those outputs are gone, and says how many files that were. Links are not followed. Files of
+/// runs that live are told apart by their locks. What cannot be looked at or removed is passed
+/// over: it is in nobody's way.
+pub fn sweep(out: &Path) -> u64 {
+    let entries = walkdir::WalkDir::new(out).into_iter().filter_map(std::result::Result::ok);
+    let files = entries.filter(|e| e.file_type().is_file() && is_temporary(e.file_name()));
+    files.map(|e| u64::from(remove_if_dead(e.path()).unwrap_or(false))).sum()
+}
+
+/// The same for one folder alone, which need not exist.
 pub(super) fn sweep_folder(folder: &Path) -> io::Result<u64> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -264,8 +277,16 @@ mod tests {
         for name in [dead.as_str(), ".lumaloom-x", "a.part", "a.jpg"] {
             fs::write(dir.path().join(name), "").unwrap();
         }
-        let outputs = [Path::new("a.jpg"), Path::new("b.jpg"), Path::new("gone/c.jpg")];
-        assert_eq!(sweep(dir.path(), outputs).unwrap(), 1);
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("sub/deep")).unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), dir.path().join("link")).unwrap();
+        for folder in [dir.path().join("sub/deep"), elsewhere.path().to_owned()] {
+            fs::write(folder.join(&dead), "").unwrap();
+        }
+        assert_eq!(sweep(dir.path()), 2);
+        assert!(elsewhere.path().join(&dead).exists());
+        fs::remove_file(dir.path().join("link")).unwrap();
+        fs::remove_dir_all(dir.path().join("sub")).unwrap();
         assert_eq!(names(dir.path()).len(), 4);
         assert!(live.path.exists());
         drop(live);

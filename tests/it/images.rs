@@ -214,6 +214,95 @@ fn a_resumed_run_with_nothing_to_do_removes_what_dead_ones_left() {
 }
 
 #[test]
+fn shards_into_one_folder_add_up() {
+    for mode in ["threads", "processes"] {
+        let place = six();
+        for k in 1..=3 {
+            place.line(&format!("images in -o out --shard {k}/3 --mode {mode}")).code(0);
+        }
+        let report = place.line("report out").code(0).stdout;
+        assert!(report.contains("6 done, 0 failed"), "{report}");
+        place.line("images in -o out --resume").code(0).says(&["0 done", "6 finished"]);
+        place.line("images in -o out --shard 2/3 --resume").code(0).says(&["0 done"]);
+    }
+}
+
+#[test]
+fn folders_into_one_folder_add_up() {
+    for mode in ["threads", "processes"] {
+        let place = Place::new();
+        place.png("A/a.png", 8, 8, 1);
+        place.png("B/b.png", 8, 8, 2);
+        place.line(&format!("images A -o out --mode {mode}")).code(0);
+        place.line(&format!("images B -o out --mode {mode}")).code(0);
+        for folder in ["A", "B"] {
+            let again = format!("images {folder} -o out --resume --mode {mode}");
+            place.line(&again).code(0).says(&["0 done", "1 finished"]);
+        }
+        let report = place.line("report out").code(0).stdout;
+        assert!(report.contains("A/a.png") && report.contains("B/b.png"), "{report}");
+    }
+}
+
+#[test]
+fn two_inputs_of_one_relative_path_are_never_taken_for_each_other() {
+    for mode in ["threads", "processes"] {
+        let place = Place::new();
+        // As alike as a copy: name, size and time of change.
+        place.ppm("A/x.ppm", 8, 8, 1);
+        place.ppm("B/x.ppm", 8, 8, 2);
+        let time = fs::metadata(place.path("A/x.ppm")).and_then(|data| data.modified());
+        let copy = fs::File::options().write(true).open(place.path("B/x.ppm")).expect("a file");
+        copy.set_modified(time.expect("a time")).expect("a time");
+        let run = |rest: &str| place.line(&format!("images {rest} -o out --mode {mode}"));
+        run("A").code(0);
+        let of_a = place.tree("out");
+        run("B").code(2).says(&["-y"]);
+        run("B --resume").code(2).says(&["x.ppm", "A/x.ppm", "-y"]);
+        assert!(place.tree("out") == of_a, "nothing was touched");
+        run("B --resume -y").code(0).says(&["1 done"]);
+        assert!(place.tree("out") != of_a);
+        run("B --resume").code(0).says(&["0 done"]);
+        run("A --resume").code(2).says(&["B/x.ppm"]);
+        run("A --resume -y").code(0).says(&["1 done"]);
+        assert!(place.tree("out") == of_a);
+        let report = place.line("report out").code(0).stdout;
+        assert!(report.contains("1 done"), "{report}");
+    }
+}
+
+#[test]
+fn recipes_stay_apart_and_a_permission_to_replace_is_kept() {
+    let place = six();
+    place.line("images in -o out -f negate").code(0);
+    place.line("images in -o out --format qoi").code(0);
+    // Both are there and done.
+    place.line("images in -o out -f negate --resume").code(0).says(&["6 finished"]);
+    place.line("images in -o out --format qoi --resume").code(0).says(&["6 finished"]);
+    let report = place.line("report out").code(0).stdout;
+    assert!(report.contains("12 done") && report.contains("negate"), "{report}");
+    // Three are replaced, as if the run had been cut short; then it goes on without -y.
+    place.line("images in -o out -f hflip -y --shard 1/2").code(0);
+    place.line("images in -o out -f hflip --resume").code(0).says(&["finished before"]);
+    place.line("images in -o out -f negate --resume").code(2).says(&["-y"]);
+}
+
+#[test]
+fn a_resumed_run_removes_what_dead_ones_left_anywhere() {
+    let place = six();
+    place.line("images in -o out").code(0);
+    fs::remove_dir_all(place.path("in/sub/deep")).expect("it was there");
+    place.file("in/later/g.png", &crate::program::png(5, 5, 5));
+    let dead = ["out/sub/deep/.lumaloom-0123456789abcdef.part", "out/.lumaloom-00.part"];
+    dead.iter().for_each(|name| place.file(name, b"half"));
+    place.file("outside/.lumaloom-0123456789abcdef.part", b"half");
+    std::os::unix::fs::symlink(place.path("outside"), place.path("out/link")).expect("a link");
+    place.line("images in -o out --resume").code(0).says(&["1 done"]);
+    assert!(dead.iter().all(|name| !place.path(name).exists()));
+    assert!(place.path("outside/.lumaloom-0123456789abcdef.part").exists());
+}
+
+#[test]
 fn failed_inputs_are_tried_again_on_request() {
     let place = six();
     place.file("in/bad.png", b"no");

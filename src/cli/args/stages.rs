@@ -97,9 +97,12 @@ pub struct StageWriteArgs {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub writing: WritingArgs,
-    /// Go on with the folder's journal instead of beginning it anew
+    /// Replace what is not journalled as done; without -y nothing of other inputs or recipes
     #[arg(long)]
     pub resume: bool,
+    /// The folder that inputs are relative to, for the journal; a parent gives it
+    #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
+    pub base: Option<PathBuf>,
     /// What outputs depend on, as a number for the journal; a parent gives it
     #[arg(long, value_name = "HEX", value_parser = value::hex, default_value = "0")]
     pub recipe_hash: u64,
