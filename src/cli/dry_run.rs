@@ -1,12 +1,17 @@
 //! `--dry-run`: what would be read, written and computed, and nothing more.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use lumaloom::error::{Error, shown};
+use lumaloom::codec::{self, Format};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::link::Item;
 use lumaloom::sink::check::Outputs;
+use lumaloom::plan::Bands;
 use lumaloom::source::Inputs;
+use lumaloom::work::still::StillWork;
 
 use super::args::SayArgs;
 use super::assemble;
@@ -16,6 +21,9 @@ use super::value::{count, show_bytes};
 
 /// Inputs and outputs that are shown without `-v`.
 const FIRST: usize = 5;
+
+/// Bytes that are read of each input first: profile, thumbnail and XMP of most cameras fit.
+const HEAD: u64 = 256 << 10;
 
 /// Says it all on stderr. What cannot be read or planned is said too.
 pub fn run(job: &Job, inputs: &Inputs, outputs: &Outputs, args: &SayArgs) {
@@ -54,15 +62,7 @@ fn plans(job: &Job, items: &[Item]) {
     let mut groups: BTreeMap<(String, Vec<String>), Group> = BTreeMap::new();
     let mut most = 0;
     for item in items {
-        let planned = std::fs::read(&item.input)
-            .map_err(|e| Error::io("read", &item.input, &e))
-            .and_then(|bytes| {
-                let (header, plan) = work.plan(&bytes)?;
-                let peak = work.peak_bytes(&bytes, &header, &plan, bands);
-                let picture = format!("{} {}", header.format.name(), header.layout);
-                Ok((picture, plan.explain(), peak))
-            });
-        match planned {
+        match planned(&work, item, bands) {
             Ok((picture, plan, peak)) => {
                 most = most.max(peak);
                 let group = groups.entry((picture, plan)).or_default();
@@ -90,6 +90,33 @@ fn plans(job: &Job, items: &[Item]) {
         count(pool.threads as u64, "thread"),
         word(job.mode),
     ));
+}
+
+/// The picture's kind, its plan in lines, and its peak in bytes.
+type Planned = (String, Vec<String>, u64);
+
+/// All that a JPEG's header says stands in front of its pixels, so its first bytes are enough;
+/// if they are not, and for other formats, whose metadata may stand at the end, all is read.
+fn planned(work: &StillWork, item: &Item, bands: Bands) -> Result<Planned> {
+    let plan = |bytes: &[u8]| {
+        let (header, plan) = work.plan(bytes)?;
+        let unread = item.size.saturating_sub(bytes.len() as u64);
+        let peak = work.peak_bytes(bytes, &header, &plan, bands) + unread;
+        let picture = format!("{} {}", header.format.name(), header.layout);
+        Ok::<Planned, Error>((picture, plan.explain(), peak))
+    };
+    let failed = |e| Error::io("read", &item.input, &e);
+    let mut bytes = Vec::new();
+    let mut file = File::open(&item.input).map_err(failed)?;
+    (&mut file).take(HEAD).read_to_end(&mut bytes).map_err(failed)?;
+    if (bytes.len() as u64) < HEAD || codec::sniff(&bytes) == Some(Format::Jpeg) {
+        let planned = plan(&bytes);
+        if planned.is_ok() || (bytes.len() as u64) < HEAD {
+            return planned;
+        }
+    }
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    plan(&bytes)
 }
 
 #[derive(Default)]
