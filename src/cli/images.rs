@@ -37,6 +37,13 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
     check::out_is_no_input(&job.inputs, job.out.path())?;
     let inputs = assemble::inputs(&job.inputs, &job.walk, Some(job.out.path()))?;
     let outputs = outputs(&job, &inputs.items)?;
+    check::folder_can_be_made(match &job.out {
+        Out::Folder(folder) => folder,
+        Out::File(file) => file.parent().unwrap_or(Path::new("")),
+    })?;
+    for (option, file) in [("--report", &args.say.report), ("--trace", &args.say.trace)] {
+        file.as_ref().map_or(Ok(()), |file| check::file_can_be_made(option, file))?;
+    }
     if args.say.dry_run || args.say.explain {
         dry_run::run(&job, &inputs, &outputs, &args.say);
         return Ok(0);
@@ -45,7 +52,10 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
         outputs.refuse_existing(job.out.path())?;
     }
     if let (Some(why), false) = (inputs.why_empty(), args.say.quiet) {
-        say::line(&why);
+        say::line(&match job.walk.shard {
+            Some(shard) => format!("nothing to do: no input falls into shard {shard}"),
+            None => why,
+        });
     }
     let begun = Begun::new(&job, &inputs, &outputs)?;
     let head = begun.head(&job, &inputs, arguments);

@@ -137,10 +137,21 @@ impl Job {
     pub fn new(args: &ImagesArgs) -> Result<Self> {
         let mode = if args.run.processes { ModeArg::Processes } else { args.run.mode };
         let mut recipe = Recipe::new(&args.pixels)?;
+        if args.output == Path::new("-") {
+            return Err(Error::usage(
+                "-o -: pictures on stdout would run into each other; `lumaloom stage` joins stages \
+                 by pipes, and ./- is a folder of that name",
+            ));
+        }
         let out = out(&args.inputs, &args.output);
         if let Out::File(path) = &out {
             recipe.encode.format = Some(format_of_file(path, recipe.encode.format)?);
         }
+        let named = args.writing.name.as_deref().map(Template::parse).transpose()?;
+        if let Some(extension) = named.as_ref().and_then(Template::extension) {
+            recipe.encode.format = format_of_names(extension, recipe.encode.format)?;
+        }
+        codec::check(&recipe.encode)?;
         let earlier = earlier(&args.resume);
         if let (Out::File(path), Earlier::Resume | Earlier::RetryFailed) = (&out, earlier) {
             return Err(Error::usage(format!(
@@ -330,6 +341,37 @@ fn extension_format(path: &Path) -> Option<Format> {
     Format::from_extension(path.extension()?.to_str()?)
 }
 
+/// Extensions of pictures that are not written, in lower case. A name that ends in one promises
+/// what its content would not keep.
+const NOT_WRITTEN: [&str; 13] =
+    ["avif", "heic", "heif", "ico", "j2k", "jp2", "jpf", "jpx", "jxl", "psd", "svg", "tga", "xcf"];
+
+/// The format of names that end with this extension: its own, which `--format` may only agree
+/// with. An extension of nothing that is a picture says nothing.
+fn format_of_names(extension: &str, asked: Option<Format>) -> Result<Option<Format>> {
+    let lower = extension.to_ascii_lowercase();
+    match (asked, Format::from_extension(extension)) {
+        (Some(asked), Some(named)) if asked != named => Err(Error::usage(format!(
+            "--format {} and names that end in .{extension} ({}) contradict each other; --name can \
+             end in .{{format}}",
+            asked.name(),
+            named.name()
+        ))),
+        (_, Some(named)) => Ok(Some(named)),
+        (_, None)
+            if NOT_WRITTEN.contains(&lower.as_str())
+                || codec::RAW_EXTENSIONS.contains(&lower.as_str()) =>
+        {
+            let known: Vec<&str> = Format::all().map(Format::extension).collect();
+            Err(Error::usage(format!(
+                "--name ends in .{extension}, which is not written; there are {}",
+                known.join(", ")
+            )))
+        }
+        (asked, None) => Ok(asked),
+    }
+}
+
 /// The extension of an output file decides its format; `--format` may only agree.
 fn format_of_file(path: &Path, asked: Option<Format>) -> Result<Format> {
     match (asked, extension_format(path)) {
@@ -377,7 +419,8 @@ mod tests {
     use super::*;
 
     fn job(options: &str) -> Result<Job> {
-        let line = format!("lumaloom images in -o out {options}");
+        let out = if options.contains("-o ") { "" } else { "-o out" };
+        let line = format!("lumaloom images in {out} {options}");
         match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
             Command::Images(args) => Job::new(&args),
             _ => unreachable!("the line says images"),
@@ -393,6 +436,10 @@ mod tests {
             ("--compression zip", "deflate"),
             ("--compression lzw --format png", "png"),
             ("-f nothing=3", "nothing"),
+            ("--name {n}.png --format jpeg", "contradict"),
+            ("--name {n}.heic", ".heic"),
+            ("--name {n}.png --compression lzw", "png"),
+            ("-o -", "stage"),
         ] {
             let error = job(options).err().unwrap_or_else(|| panic!("{options}"));
             assert_eq!(error.kind(), lumaloom::error::Kind::Usage, "{options}");
@@ -414,6 +461,16 @@ mod tests {
         assert_eq!(job("").unwrap().writing.name.to_string(), "{dir}/{stem}.{ext}");
         assert_eq!(job("--format png").unwrap().writing.name.to_string(), "{dir}/{stem}.{format}");
         assert_eq!(job("--format png --name {n}").unwrap().writing.name.to_string(), "{n}");
+    }
+
+    #[test]
+    fn an_extension_in_the_template_decides_the_format() {
+        let format = |options: &str| job(options).unwrap().recipe.encode.format;
+        assert_eq!(format("--name {n}.png"), Some(Format::Png));
+        assert_eq!(format("--name {n}.JPEG --format jpeg"), Some(Format::Jpeg));
+        assert_eq!(format("--name {n}.out"), None);
+        assert_eq!(format("--name {n}.{ext}"), None);
+        assert_eq!(format("--name {n}.{ext} --format png"), Some(Format::Png));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lumaloom::error::{Result, shown};
+use lumaloom::sink::check::file_can_be_made;
 use lumaloom::source::manifest::Manifest;
 
 use super::args::ManifestArgs;
@@ -15,6 +16,9 @@ use super::value::count;
 /// # Errors
 /// `Usage` for inputs that do not exist, `System` when the list cannot be written.
 pub fn run(args: &ManifestArgs) -> Result<()> {
+    if args.output != Path::new("-") {
+        file_can_be_made("-o", &args.output)?;
+    }
     let inputs = assemble::inputs(&args.inputs, &args.walk, None)?;
     let manifest = Manifest { base: inputs.base, items: inputs.items };
     if args.output == Path::new("-") {

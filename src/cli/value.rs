@@ -94,6 +94,14 @@ fn scaled(text: &str, units: &[(&str, f64)]) -> Option<u64> {
     (1.0..=(1u64 << 60) as f64).contains(&value).then_some(value as u64)
 }
 
+/// A number of threads.
+///
+/// # Errors
+/// A fragment that says what it may be.
+pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "it is 1 or more; without it all cores are used".to_owned())
+}
+
 /// A number in hexadecimal.
 ///
 /// # Errors

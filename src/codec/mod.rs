@@ -248,6 +248,9 @@ impl Format {
 /// # Errors
 /// Not an image that we read, a camera RAW file, a broken header, or a size over the limits.
 pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Header> {
+    if bytes.is_empty() {
+        return Err(Error::input("the file is empty"));
+    }
     let format = sniff(bytes).ok_or_else(|| Error::input("its content is no image we read"))?;
     if is_camera_raw(bytes) {
         return Err(Error::input("camera RAW is not decoded; develop it first"));

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
 
 use super::naming::{Known, Template};
 use super::place::folder_of;
@@ -43,6 +45,53 @@ pub fn out_is_no_input(inputs: &[PathBuf], out: &Path) -> Result<()> {
             shown(input)
         )))
     })
+}
+
+/// Refuses a file that cannot come into being: its folder is missing or may not be written to,
+/// or it is a folder itself. A device is none of ours to judge.
+///
+/// # Errors
+/// `Usage`, with the option that names the file.
+pub fn file_can_be_made(option: &str, file: &Path) -> Result<()> {
+    let refused =
+        |why: &dyn std::fmt::Display| Error::usage(format!("{option} {}: {why}", shown(file)));
+    if file.is_dir() {
+        return Err(refused(&"is a folder"));
+    }
+    if file.exists() && !file.is_file() {
+        return Ok(());
+    }
+    let folder = folder_of(file);
+    match fs::metadata(folder) {
+        Ok(data) if !data.is_dir() => Err(refused(&format!("{} is no folder", shown(folder)))),
+        Ok(_) => rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|e| refused(&format!("{}: {}", shown(folder), std::io::Error::from(e)))),
+        Err(e) => Err(refused(&format!("{}: {e}", shown(folder)))),
+    }
+}
+
+/// Refuses an output folder that cannot be made: something on its way is no folder, or the
+/// nearest one that is there may not be written to.
+///
+/// # Errors
+/// `Usage`.
+pub fn folder_can_be_made(out: &Path) -> Result<()> {
+    let refused = |at: &Path, why: &dyn std::fmt::Display| {
+        Error::usage(format!("the output {} cannot be made: {}: {why}", shown(out), shown(at)))
+    };
+    for at in out.ancestors() {
+        let at = if at.as_os_str().is_empty() { Path::new(".") } else { at };
+        match fs::metadata(at) {
+            Ok(data) if !data.is_dir() => return Err(refused(at, &"is no folder")),
+            Ok(_) => {
+                let access = rustix::fs::access(at, Access::WRITE_OK | Access::EXEC_OK);
+                return access.map_err(|e| refused(at, &std::io::Error::from(e)));
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(e) => return Err(refused(at, &e)),
+        }
+    }
+    Ok(())
 }
 
 /// Names the outputs of a folder job. `format` is the extension of the format that was asked
@@ -94,6 +143,10 @@ impl Outputs {
         let count = self.existing.len();
         if count == 0 {
             return Ok(());
+        }
+        // A file has no journal to go on with.
+        if !out.is_dir() {
+            return Err(Error::usage(format!("the output {} exists; -y replaces it", shown(out))));
         }
         let first: Vec<String> =
             self.existing.iter().take(FIRST).map(|path| shown(path).to_string()).collect();
@@ -412,6 +465,22 @@ mod tests {
         assert!(plan(&[link], &out, Template::MIRROR, None).is_err());
         let hard = Item { input: out.join("b.jpg"), ..items[1].clone() };
         assert!(plan(&[hard], &out, Template::MIRROR, None).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_found_before() {
+        let (dir, items) = tree(&["a.jpg"]);
+        let at = |name: &str| dir.path().join(name);
+        for out in [items[0].input.join("out"), items[0].input.join("deep/out")] {
+            let error = folder_can_be_made(&out).unwrap_err().to_string();
+            assert!(error.contains("a.jpg: is no folder"), "{error}");
+            assert!(file_can_be_made("--report", &out).is_err());
+        }
+        assert!(folder_can_be_made(&at("new/deep/out")).is_ok());
+        assert!(file_can_be_made("--report", &at("new/r.json")).is_err());
+        assert!(file_can_be_made("--report", &at("in")).is_err());
+        assert!(file_can_be_made("--report", &at("r.json")).is_ok());
+        assert!(file_can_be_made("--report", Path::new("/dev/null")).is_ok());
     }
 
     #[test]

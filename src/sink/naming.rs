@@ -119,6 +119,18 @@ impl Template {
         Ok(Some(name))
     }
 
+    /// The extension that every name ends with, without the dot: of text at the template's end,
+    /// as in `{n}.png`. `None` where a field ends it, or text without a dot.
+    pub fn extension(&self) -> Option<&str> {
+        match self.pieces.last()? {
+            Piece::Text(text) => {
+                let (_, extension) = text.rsplit_once('.')?;
+                Some(extension).filter(|e| !e.is_empty() && !e.contains('/'))
+            }
+            Piece::Field(..) => None,
+        }
+    }
+
     /// Whether names can only be made once the output's size is known.
     pub fn needs_size(&self) -> bool {
         self.has(Field::Width) || self.has(Field::Height)
@@ -255,6 +267,22 @@ mod tests {
         assert_eq!(name("x/{dir}/{stem}", "a/c.jpg"), "x/a/c");
         assert_eq!(name("{{{stem}}}", "a/c.jpg"), "{c}");
         assert_eq!(name("ä{stem}ö{ext}", "c.jpg"), "äcöjpg");
+    }
+
+    #[test]
+    fn an_extension_is_text_at_the_end() {
+        for (text, expected) in [
+            ("{n}.png", Some("png")),
+            ("a.b/{stem}.tar.PNG", Some("PNG")),
+            ("{n}.{ext}", None),
+            ("{stem}.{format}", None),
+            ("a.b/{stem}", None),
+            ("{stem}x", None),
+            ("v1.5/x", None),
+            ("x.", None),
+        ] {
+            assert_eq!(Template::parse(text).unwrap().extension(), expected, "{text}");
+        }
     }
 
     #[test]

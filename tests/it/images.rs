@@ -303,6 +303,80 @@ fn a_resumed_run_removes_what_dead_ones_left_anywhere() {
 }
 
 #[test]
+fn names_give_no_orders_to_a_terminal() {
+    let place = Place::new();
+    for name in ["a\x1b[31mb.png", "a\nb.png"] {
+        place.png(&format!("in/good-{name}"), 5, 5, 1);
+        place.file(&format!("in/bad-{name}"), b"no picture");
+        place.file(&format!("in/{name}.t\x1b[2Jxt"), b"skipped");
+    }
+    for mode in ["threads", "processes"] {
+        let runs = [
+            place.line(&format!("images in -o {mode} -n -v")).code(0),
+            place.line(&format!("images in -o {mode} -v --mode {mode} --progress plain")).code(1),
+            place.line(&format!("images in -o {mode} --resume")).code(1),
+            place.line(&format!("images in -o {mode}")).code(2),
+            place.line(&format!("report {mode}")).code(0),
+        ];
+        for run in &runs {
+            let text = [run.stdout.as_str(), run.stderr.as_str()].concat();
+            let odd = |c: char| c.is_control() && c != '\n';
+            assert!(!text.contains(odd), "{text:?}");
+            assert!(text.contains("a\\x1b[31mb.png") && text.contains("a\\nb.png"), "{text:?}");
+        }
+        let failed = place.line(&format!("report {mode} --json")).code(0).stdout;
+        let report: serde_json::Value = serde_json::from_str(&failed).expect("JSON");
+        assert_eq!(report["entries"][0]["input"], "bad-a\nb.png", "exact");
+    }
+}
+
+#[test]
+fn an_extension_in_the_names_is_the_format() {
+    let place = six();
+    place.run(&["images", "in", "-o", "out", "--name", "{n}.qoi"]).code(0);
+    assert!(place.tree("out").values().all(|bytes| bytes.starts_with(b"qoif")));
+    let other = ["images", "in", "-o", "o2", "--name", "{n}.png", "--format", "jpg"];
+    place.run(&other).code(2).says(&["png", "jpeg"]);
+    place.run(&["images", "in", "-o", "o2", "--name", "{n}.avif"]).code(2).says(&[".avif"]);
+    place.run(&["images", "in", "-o", "o2", "--processes", "--name", "{n}.bmp"]).code(0);
+    assert!(place.tree("o2").values().all(|bytes| bytes.starts_with(b"BM")));
+}
+
+#[test]
+fn what_cannot_be_made_stops_before_anything_starts() {
+    let place = six();
+    place.file("file", b"");
+    for mode in ["threads", "processes"] {
+        let line = format!("images in -o file/out --mode {mode}");
+        place.line(&line).code(2).says(&["file/out", "file: is no folder"]);
+        for option in ["--report", "--trace"] {
+            let line = format!("images in -o out {option} none/r.json --mode {mode}");
+            place.line(&line).code(2).says(&[option, "none/r.json", "No such file"]);
+        }
+    }
+    place.line("images in/a.png -o file/a.png").code(2).says(&["file"]);
+    place.line("manifest in -o none/list").code(2).says(&["none"]);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn what_is_said_fits_the_case() {
+    let place = six();
+    place.file("in/void.png", b"");
+    place.line("images in -o out").code(1).says(&["void.png", "is empty"]);
+    place.line("images in/a.png -o a.qoi").code(0);
+    let again = place.line("images in/a.png -o a.qoi").code(2).says(&["a.qoi exists", "-y"]);
+    assert!(!again.stderr.contains("--resume"), "{}", again.stderr);
+    place.line("images in/a.png -o o1 --shard 1/1").code(0);
+    let shards = [1, 2].map(|k| place.line(&format!("images in/a.png -o s{k} --shard {k}/2")));
+    let [a, b] = shards.map(|done| done.code(0).stderr);
+    assert!([&a, &b].iter().any(|said| said.contains("no input falls into shard")), "{a}{b}");
+    place.line("images in -o -").code(2).says(&["stdout", "lumaloom stage"]);
+    place.line("images in -o o3 -j 0").code(2).says(&["1 or more"]);
+    place.line("images in -o o3 --name {nope}.png").code(2).says(&["{nope}", "{stem}"]);
+}
+
+#[test]
 fn failed_inputs_are_tried_again_on_request() {
     let place = six();
     place.file("in/bad.png", b"no");

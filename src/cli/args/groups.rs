@@ -101,7 +101,7 @@ pub struct RunArgs {
 #[command(next_help_heading = "Speed and memory")]
 pub struct PoolArgs {
     /// Cores for the pool [default: all that affinity and cgroup quota allow]
-    #[arg(short = 'j', long, value_name = "N")]
+    #[arg(short = 'j', long, value_name = "N", value_parser = value::threads)]
     pub threads: Option<NonZeroUsize>,
     /// Frames side by side, bands of one frame, or both as it fits
     #[arg(long, value_enum, default_value_t)]
@@ -150,7 +150,8 @@ pub struct WalkArgs {
 pub struct WritingArgs {
     // clap makes a line break of `{n}`, so the number is said in words.
     /// Output names, with {dir} {stem} {ext} {format} {width} {height}, and n in braces for the number
-    /// [default: {dir}/{stem}.{ext}, or {dir}/{stem}.{format} with --format]
+    /// [default: {dir}/{stem}.{ext}, or {dir}/{stem}.{format} with --format]; an extension at its
+    /// end, like .png, is the output format
     #[arg(long, value_name = "TEMPLATE", allow_hyphen_values = true)]
     pub name: Option<String>,
     /// Outputs that exist may be replaced
