@@ -8,8 +8,8 @@ use std::path::Path;
 use lumaloom::codec::{self, Format};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::link::Item;
-use lumaloom::sink::check::Outputs;
 use lumaloom::plan::Bands;
+use lumaloom::sink::check::Outputs;
 use lumaloom::source::Inputs;
 use lumaloom::work::still::StillWork;
 

@@ -139,8 +139,9 @@ impl Begun {
     }
 
     /// What deserves a line before the run.
-    fn news(&self) -> Vec<Event> {
+    fn news(&self, job: &Job) -> Vec<Event> {
         let mut texts: Vec<String> = self.owner.iter().filter_map(Owner::warning).collect();
+        texts.extend(job.pool.note());
         let damaged = self.past.as_ref().map_or(0, Past::damaged);
         if damaged > 0 {
             texts.push(format!(
@@ -176,7 +177,7 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
     let kept = Kept { report, journal: journal.clone() };
     let (cancel, epoch) = (Cancel::default(), Epoch::start());
     let watch = Watch::start(args, head, kept, epoch, &cancel)?;
-    for event in begun.news() {
+    for event in begun.news(job) {
         watch.observer().on(&event);
     }
     let todo = std::mem::take(&mut begun.left.todo);

@@ -115,6 +115,7 @@ impl Executor for Runs<'_> {
             .ok_or_else(|| Error::internal(format!("no mode {}", case.mode)))?;
         let pool = Pool {
             threads: case.threads,
+            asked: case.threads,
             split: self.args.measure.split,
             mem: self.args.memory.mem,
         };

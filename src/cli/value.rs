@@ -102,6 +102,18 @@ pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| "it is 1 or more; without it all cores are used".to_owned())
 }
 
+/// Readers: a disk or a network is busy long before there are this many.
+const MOST_READERS: usize = 256;
+
+/// A count of reading threads.
+///
+/// # Errors
+/// A fragment that says how many there may be.
+pub fn readers(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|n: &NonZeroUsize| n.get() <= MOST_READERS);
+    count.ok_or_else(|| format!("readers are 1 to {MOST_READERS}"))
+}
+
 /// A number in hexadecimal.
 ///
 /// # Errors
@@ -109,6 +121,9 @@ pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
 pub fn hex(text: &str) -> Result<u64, String> {
     u64::from_str_radix(text, 16).map_err(|_| "not a hexadecimal number".to_owned())
 }
+
+/// More threads than this are a slip of the keyboard, and starting them takes minutes.
+const MOST_THREADS: usize = 4096;
 
 /// Counts of threads to measure: `1,2,4`, `1..8`, or both mixed. Sorted, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +139,7 @@ impl FromStr for Counts {
                 let (first, last) = part.split_once("..").unwrap_or((part, part));
                 let (first, last): (NonZeroUsize, NonZeroUsize) =
                     (first.parse().ok()?, last.trim_start_matches('=').parse().ok()?);
-                if first > last || last.get() > super::job::MOST_THREADS {
+                if first > last || last.get() > MOST_THREADS {
                     return None;
                 }
                 counts.extend((first.get()..=last.get()).filter_map(NonZeroUsize::new));

@@ -122,7 +122,7 @@ pub struct MemoryArgs {
 #[command(next_help_heading = "Speed and memory")]
 pub struct ReadingArgs {
     /// Threads that read files
-    #[arg(long, value_name = "N", default_value = "2")]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = value::readers)]
     pub io_threads: NonZeroUsize,
 }
 
