@@ -51,7 +51,7 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
     if (job.earlier, job.writing.clobber) == (Earlier::Ignore, Clobber::Never) {
         outputs.refuse_existing(job.out.path())?;
     }
-    if let (Some(why), false) = (inputs.why_empty(), args.say.quiet) {
+    if let Some(why) = inputs.why_empty() {
         say::line(&match job.walk.shard {
             Some(shard) => format!("nothing to do: no input falls into shard {shard}"),
             None => why,

@@ -142,7 +142,7 @@ impl Job {
                  by pipes, and ./- is a folder of that name",
             ));
         }
-        let out = out(&args.inputs, &args.output);
+        let out = out(&args.inputs, &args.output)?;
         if let Out::File(path) = &out {
             recipe.encode.format = Some(format_of_file(path, recipe.encode.format)?);
         }
@@ -341,11 +341,18 @@ fn earlier(args: &ResumeArgs) -> Earlier {
 }
 
 /// OUT is a file only if there is one input, a file.
-fn out(inputs: &[PathBuf], out: &Path) -> Out {
-    match inputs {
-        [one] if one.is_file() => Out::of(out),
-        _ => Out::Folder(out.to_owned()),
+///
+/// # Errors
+/// `Usage`: the name promises a picture that is not written.
+fn out(inputs: &[PathBuf], out: &Path) -> Result<Out> {
+    let [one] = inputs else { return Ok(Out::Folder(out.to_owned())) };
+    if !one.is_file() {
+        return Ok(Out::Folder(out.to_owned()));
     }
+    if let (Some(extension), false) = (out.extension().and_then(|e| e.to_str()), out.is_dir()) {
+        format_of_names(extension, None)?;
+    }
+    Ok(Out::of(out))
 }
 
 fn extension_format(path: &Path) -> Option<Format> {
@@ -375,7 +382,7 @@ fn format_of_names(extension: &str, asked: Option<Format>) -> Result<Option<Form
         {
             let known: Vec<&str> = Format::all().map(Format::extension).collect();
             Err(Error::usage(format!(
-                "--name ends in .{extension}, which is not written; there are {}",
+                "an output named .{extension} is of a format that is not written; there are {}",
                 known.join(", ")
             )))
         }
@@ -527,14 +534,16 @@ mod tests {
         let file = folder.path().join("a.png");
         std::fs::write(&file, "").unwrap();
         let target = folder.path().join("b.jpg");
-        assert_eq!(out(std::slice::from_ref(&file), &target), Out::File(target.clone()));
-        assert_eq!(out(&[file.clone(), file.clone()], &target), Out::Folder(target.clone()));
-        assert_eq!(out(&[folder.path().into()], &target), Out::Folder(target.clone()));
+        assert_eq!(out(std::slice::from_ref(&file), &target), Ok(Out::File(target.clone())));
+        assert_eq!(out(&[file.clone(), file.clone()], &target), Ok(Out::Folder(target.clone())));
+        assert_eq!(out(&[folder.path().into()], &target), Ok(Out::Folder(target.clone())));
+        let heif = target.with_extension("heic");
+        assert!(out(std::slice::from_ref(&file), &heif).is_err());
         assert_eq!(
             out(std::slice::from_ref(&file), &target.with_extension("")),
-            Out::Folder(target.with_extension(""))
+            Ok(Out::Folder(target.with_extension("")))
         );
         std::fs::create_dir(&target).unwrap();
-        assert_eq!(out(&[file], &target), Out::Folder(target));
+        assert_eq!(out(&[file], &target), Ok(Out::Folder(target)));
     }
 }

@@ -252,7 +252,7 @@ impl Pace {
 /// What the first signal, or a reader that went away, is answered with.
 pub fn stopping(done: u64) -> String {
     format!(
-        "stopping: {} in place, what is in work is finished; once more stops at once",
+        "stopping: {} in place, what is in work has 10 s to finish; once more stops at once",
         count(done, "output")
     )
 }

@@ -30,7 +30,9 @@ impl Watch {
     /// # Errors
     /// When the handlers or the thread cannot be had.
     pub fn start(mut on_signal: impl FnMut(Turn) + Send + 'static) -> io::Result<Self> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+        // `nohup` and a shell's background jobs ignore some on purpose.
+        let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+        let mut signals = Signals::new(heard)?;
         let handle = signals.handle();
         let body = move || {
             let mut turn = Turn::First;
@@ -42,6 +44,18 @@ impl Watch {
         let thread = std::thread::Builder::new().name("signals".into()).spawn(body)?;
         Ok(Self { handle, thread: Some(thread) })
     }
+}
+
+/// Whether this process was started with a signal ignored. Linux tells; elsewhere nothing is.
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignored(&status).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// The mask of ignored signals in `/proc/self/status`: bit 0 is signal 1.
+fn ignored(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
 }
 
 impl Drop for Watch {
@@ -60,6 +74,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "Name:\tx\nSigIgn:\t0000000000001003\nSigCgt:\t0\n";
+        assert_eq!(ignored(status), Some(0x1003));
+        assert_eq!(ignored("Name:\tx\n"), None);
+        assert!(is_ignored(signal_hook::consts::SIGPIPE), "the Rust runtime ignores it");
+    }
 
     #[test]
     fn the_first_signal_and_the_next_are_told_apart() {

@@ -14,7 +14,7 @@ use lumaloom::stage::{Cancel, Epoch};
 
 use super::args::{ProgressArg, SayArgs};
 use super::progress::{Look, Progress, Quiet, stopping};
-use super::signals::{Turn, Watch as SignalWatch};
+use super::signals::Watch as SignalWatch;
 use super::summary::{self, Detail};
 use super::value::count;
 
@@ -76,12 +76,13 @@ impl Watch {
 
         let stop = cancel.clone();
         let shown = Arc::clone(&progress);
-        let on_signal = move |turn| {
+        let on_signal = move |_| {
             // First the deed: whoever reads the line may rely on it.
             stop.request();
-            match turn {
-                Turn::First => shown.say(&stopping(shown.done())),
-                Turn::Again => shown.say("stopping now"),
+            if stop.is_now() {
+                shown.say("stopping now");
+            } else {
+                shown.say(&stopping(shown.done()));
             }
         };
         let signals = SignalWatch::start(on_signal).map_err(failed)?;

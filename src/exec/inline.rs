@@ -48,14 +48,12 @@ impl Loop<'_> {
     fn run(&self, sink: &mut dyn Sink) -> Result<Ended, Stop> {
         let (context, meters) = (self.context, self.meters);
         loop {
-            if context.cancel.is_requested() {
-                return Ok(Ended::Stopped);
-            }
             context.progress.set(StageName::Read, Doing::Reading);
-            let packet = context.progress.outside(|| {
-                meters.time(StageName::Read, || self.source.next().map(|ticket| self.read(ticket)))
-            });
-            let Some(packet) = packet else { return Ok(Ended::All) };
+            let next = || meters.time(StageName::Read, || self.source.next());
+            let Some(ticket) = context.progress.outside(next) else { return Ok(Ended::All) };
+            let read = || meters.time(StageName::Read, || self.read(ticket));
+            let packet = context.progress.outside(read);
+            // Looked at last: where nothing more came, nothing was left out.
             if context.cancel.is_requested() {
                 return Ok(Ended::Stopped);
             }

@@ -180,8 +180,8 @@ impl Family {
         Ok(())
     }
 
-    /// The process group, named after its first member, which is waited for last of all if
-    /// it ends early: until then nobody else can get its number.
+    /// The process group, named after its first member. Once that was waited for, the number
+    /// is the group's alone while another member lives.
     fn group(&self) -> Option<Pid> {
         self.stages.first().and_then(|stage| pid(&stage.child))
     }

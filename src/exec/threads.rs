@@ -34,7 +34,7 @@ pub fn run(
     outcome(ended, cancel)
 }
 
-/// The machine: three stages, two links, two budgets.
+/// The machine: three stages, two links, one budget in two shares.
 fn joined(
     source: &dyn Source,
     work: &dyn Work,

@@ -7,12 +7,15 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use super::Settings;
 use crate::error::{Error, Stop};
-use crate::event::Observer;
+use crate::event::{Event, Observer};
 use crate::link::{Cancel, Level, Reason};
 use crate::stage::{Context, Progress};
 
 /// Time between two looks.
 const TICK: Duration = Duration::from_millis(50);
+
+/// More time between two looks than this is not ours: a machine under load is late by less.
+const LONGEST_LOOK: Duration = Duration::from_millis(500);
 
 /// How long a stop may take before the last resort.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,6 +32,7 @@ pub fn watched<T>(
     body: impl FnOnce(&Context<'_>) -> Result<T, Stop>,
 ) -> Result<T, Stop> {
     let progress = Progress::default();
+    let observer = &Telling { observer, progress: &progress };
     let context = Context { observer, cancel, epoch: settings.epoch, progress: &progress };
     std::thread::scope(|scope| {
         let (running, over) = bounded::<Infallible>(0);
@@ -47,6 +51,19 @@ pub fn watched<T>(
     })
 }
 
+/// Hands events on. Whoever reads them may take its time (`--progress jsonl | less`); that is
+/// no stall of ours.
+struct Telling<'a> {
+    observer: &'a dyn Observer,
+    progress: &'a Progress,
+}
+
+impl Observer for Telling<'_> {
+    fn on(&self, event: &Event) {
+        self.progress.outside(|| self.observer.on(event));
+    }
+}
+
 struct Watch<'a> {
     settings: &'a Settings,
     cancel: &'a Cancel,
@@ -56,15 +73,18 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Looks until the run is over. Gives what it had to stop the run for.
     fn run(&self, over: &Receiver<Infallible>) -> Option<Error> {
-        let (mut moves, mut moved) = (0, Instant::now());
+        let (mut moves, mut looked, mut still) = (0, Instant::now(), Duration::ZERO);
         let mut stalled = None;
         let mut stopping = None;
         while over.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            // Looks are counted, not the clock: it goes on while the process is stopped
+            // (Ctrl-Z, a paused container), and nothing could have moved then.
+            let passed = looked.elapsed().min(LONGEST_LOOK);
+            looked = Instant::now();
             let now = self.progress.moves();
-            if now != moves || self.progress.waits_outside() {
-                (moves, moved) = (now, Instant::now());
-            }
-            if stalled.is_none() && moved.elapsed() >= self.settings.stall {
+            let moved = now != moves || self.progress.waits_outside();
+            (moves, still) = (now, if moved { Duration::ZERO } else { still + passed });
+            if stalled.is_none() && still >= self.settings.stall {
                 stalled = Some(self.stall());
                 self.cancel.raise(Level::Now, Reason::Failure);
             }

@@ -63,16 +63,22 @@ impl Default for Cancel {
 }
 
 impl Cancel {
-    /// The user's wish: the first call drains, the second stops now.
+    /// The user's wish: the first call drains, also where a failure drains already; the next
+    /// one stops now.
     pub fn request(&self) {
-        let next = if self.level() == Level::None { Level::Drain } else { Level::Now };
-        self.raise(next, Reason::User);
+        let mut state = self.state();
+        let again = state.level > Level::None && state.reason == Reason::User;
+        let next = if again { Level::Now } else { Level::Drain };
+        self.raise_in(&mut state, next, Reason::User);
     }
 
     /// Raises the level; a lower one than the present is ignored. The first reason stays,
     /// except that the user's replaces a failure's.
     pub fn raise(&self, level: Level, reason: Reason) {
-        let mut state = self.state();
+        self.raise_in(&mut self.state(), level, reason);
+    }
+
+    fn raise_in(&self, state: &mut State, level: Level, reason: Reason) {
         if reason == Reason::User || state.level == Level::None {
             state.reason = reason;
         }
@@ -150,7 +156,9 @@ mod tests {
         cancel.raise(Level::Drain, Reason::Failure);
         assert_eq!(cancel.reason(), Reason::Failure);
         cancel.request();
-        assert_eq!((cancel.level(), cancel.reason()), (Level::Now, Reason::User));
+        assert_eq!((cancel.level(), cancel.reason()), (Level::Drain, Reason::User));
+        cancel.request();
+        assert_eq!(cancel.level(), Level::Now);
         cancel.raise(Level::Now, Reason::Failure);
         assert_eq!(cancel.reason(), Reason::User);
     }

@@ -1,5 +1,4 @@
 //! A link inside one process: a bounded channel. Packets move, nothing is copied.
-
 //!
 //! A bounded crossbeam channel keeps what is in it when its receiver is dropped, until its
 //! sender is dropped too. Packets hold memory that the sender may be waiting for, so here

@@ -61,6 +61,9 @@ pub fn file_can_be_made(option: &str, file: &Path) -> Result<()> {
     if file.exists() && !file.is_file() {
         return Ok(());
     }
+    if sniffed(file).is_some() {
+        return Err(refused(&"is a picture, and pictures are not written over"));
+    }
     let folder = folder_of(file);
     match fs::metadata(folder) {
         Ok(data) if !data.is_dir() => Err(refused(&format!("{} is no folder", shown(folder)))),
@@ -182,11 +185,16 @@ fn names(items: &[Item], formats: &[Option<&str>], template: &Template) -> Vec<O
 
 /// The extension of the format that content has, and so the output.
 fn format_of(item: &Item) -> Option<&'static str> {
+    sniffed(&item.input).map(codec::Format::extension)
+}
+
+/// The format of what is at a path, by its first bytes.
+fn sniffed(path: &Path) -> Option<codec::Format> {
     let mut head = Vec::new();
     // Opened only if it is a file: a FIFO that took its place would block.
-    fs::metadata(&item.input).ok().filter(Metadata::is_file)?;
-    File::open(&item.input).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
-    codec::sniff(&head).map(codec::Format::extension)
+    fs::metadata(path).ok().filter(Metadata::is_file)?;
+    File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+    codec::sniff(&head)
 }
 
 /// Outputs that exist.
@@ -480,6 +488,11 @@ mod tests {
         assert!(file_can_be_made("--report", &at("new/r.json")).is_err());
         assert!(file_can_be_made("--report", &at("in")).is_err());
         assert!(file_can_be_made("--report", &at("r.json")).is_ok());
+        fs::write(at("r.json"), "{}").unwrap();
+        assert!(file_can_be_made("--report", &at("r.json")).is_ok());
+        fs::write(at("r.json"), b"\xff\xd8\xff\xe0 a photograph").unwrap();
+        let error = file_can_be_made("--report", &at("r.json")).unwrap_err().to_string();
+        assert!(error.contains("is a picture"), "{error}");
         assert!(file_can_be_made("--report", Path::new("/dev/null")).is_ok());
     }
 

@@ -13,8 +13,8 @@ use crate::ordered::Turnstile;
 pub struct Reading<'a> {
     /// Threads that read, 1...
     pub io_threads: usize,
-    /// Bytes that may be read ahead. A budget of its own, so that readers cannot take the
-    /// memory that the frames before them need to get done.
+    /// Bytes that may be read ahead: the readers' share, so that they cannot take the memory
+    /// that the frames before them need to get done.
     pub budget: &'a Budget,
 }
 
@@ -126,16 +126,17 @@ impl Readers<'_> {
         if gate.shut.is_some() {
             return Ok(None);
         }
-        if self.context.cancel.is_requested() {
-            gate.shut = Some(Shut::Ended(Ended::Stopped));
-            return Ok(None);
-        }
         progress.set(StageName::Read, Doing::Reading);
         let ticket = progress.outside(|| self.meter.busy(|| self.source.next()));
         let Some(ticket) = ticket else {
             gate.shut = Some(Shut::Ended(Ended::All));
             return Ok(None);
         };
+        // Looked at after the end: where nothing more came, nothing was left out.
+        if self.context.cancel.is_requested() {
+            gate.shut = Some(Shut::Ended(Ended::Stopped));
+            return Ok(None);
+        }
         let number = gate.issued;
         gate.issued += 1;
         progress.set(StageName::Read, Doing::WaitingForMemory);

@@ -16,7 +16,7 @@ use super::clock::PoolClock;
 use super::{Bands, Context, Doing, Ended, Needs, Order, Work};
 use crate::error::{Error, Kind, Result, Stop, shown};
 use crate::event::{Event, StageName};
-use crate::link::{Budget, Packet, Permit, Received, Rx, Tx};
+use crate::link::{Budget, Item, Packet, Permit, Received, Rx, Tx};
 use crate::ordered::{Reorder, Slots};
 
 /// What the threads of the pool share out among them: `--split`.
@@ -65,6 +65,9 @@ pub struct Computing<'a> {
     pub started: &'a (dyn Fn() -> Result<()> + Sync),
 }
 
+/// Stack of a pool thread.
+const STACK_BYTES: usize = 16 << 20;
+
 /// A pool of `threads` named threads, all of them running.
 ///
 /// # Errors
@@ -73,6 +76,9 @@ pub fn pool(threads: usize) -> Result<ThreadPool> {
     let pool = ThreadPoolBuilder::new()
         .num_threads(threads.max(1))
         .thread_name(|i| format!("work-{i}"))
+        // A thread that waits for its bands takes up other items meanwhile, one inside the
+        // other, so its stack has to hold several. Pages that are not touched cost nothing.
+        .stack_size(STACK_BYTES)
         .build()
         .map_err(|e| Error::system(format!("failed to start {threads} threads: {e}")))?;
     pool.broadcast(|_| ());
@@ -294,7 +300,9 @@ pub fn admit(
         return Ok((packet, Permit::none()));
     }
     let have = std::mem::take(&mut packet.permit);
-    let permit = work.peak(&packet, bands).and_then(|bytes| budget.exchange(have, bytes));
+    // Parsers of headers run here, on bytes that nobody has looked at before.
+    let peak = guarded(&packet.item, || work.peak(&packet, bands)).flatten();
+    let permit = peak.and_then(|bytes| budget.exchange(have, bytes));
     match permit {
         Ok(permit) => Ok((packet, permit)),
         Err(e) if e.kind() == Kind::Interrupted => Err(e),
@@ -305,21 +313,22 @@ pub fn admit(
     }
 }
 
-/// Does an item's work. The one place where a panic is caught: it fails its item.
+/// Does an item's work. A panic fails the item.
 pub fn compute(work: &dyn Work, packet: Packet, bands: Bands) -> Packet {
     let (seq, item) = (packet.seq, packet.item.clone());
     // The packet is moved in and lost with the panic, so nothing half-done is seen again.
-    match catch_unwind(AssertUnwindSafe(|| work.process(packet, bands))) {
-        Ok(packet) => packet,
-        Err(panic) => {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-            let text = text.unwrap_or_else(|| "no message".into());
-            let input = shown(&item.input);
-            let error = Error::internal(format!("{input}: the work panicked: {text}"));
-            Packet::failed(seq, item, error)
-        }
-    }
+    let done = guarded(&item, || work.process(packet, bands));
+    done.unwrap_or_else(|error| Packet::failed(seq, item, error))
+}
+
+/// The one place where a panic is caught.
+fn guarded<T>(item: &Item, work: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let text = text.unwrap_or_else(|| "no message".into());
+        Error::internal(format!("{}: the work panicked: {text}", shown(&item.input)))
+    })
 }
 
 /// The sender: the only one that waits for room in the next link.

@@ -2,5 +2,6 @@
 
 mod plans;
 pub mod still;
+mod stopwatch;
 
 pub use still::{StillOptions, StillWork};

@@ -1,9 +1,10 @@
 //! The work on stills: coded bytes in, coded bytes out; decode, plan, encode.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::plans::{Key, Plans};
+use super::stopwatch::Stopwatch;
 use crate::codec::{
     self, Calibration, DecodeHint, EncodeOptions, Format, Header, Limits, Metadata,
 };
@@ -24,7 +25,7 @@ pub struct StillOptions {
     pub limits: Limits,
     /// Whether a reduction may begin in the decoder.
     pub shrink: Shrink,
-    /// How long one picture may take; looked at between passes. `None` is no limit.
+    /// How long one picture may be computed; looked at between passes. `None` is no limit.
     pub timeout: Option<Duration>,
 }
 
@@ -94,7 +95,7 @@ impl StillWork {
     }
 
     fn picture(&self, packet: &mut Packet, bands: Bands) -> Result<Vec<u8>> {
-        let started = Instant::now();
+        let watch = Stopwatch::start();
         let bytes = take_bytes(packet)?;
         let (header, plan) = self.plan(&bytes)?;
         let notes = &mut packet.notes;
@@ -103,9 +104,9 @@ impl StillWork {
         let hint = DecodeHint { luma_only: hint.luma_only, shrink: hint.shrink };
         let still = codec::decode(&bytes, &header, hint, &self.pool)?;
         drop(bytes);
-        self.in_time(started)?;
+        self.in_time(&watch)?;
         let frame = plan.apply(still.frame, bands, &self.pool)?;
-        self.in_time(started)?;
+        self.in_time(&watch)?;
         let mut metadata = match plan.profile() {
             ProfileChange::Keep => still.metadata,
             ProfileChange::Srgb => as_srgb(still.metadata),
@@ -122,9 +123,9 @@ impl StillWork {
         Ok(encoded.bytes)
     }
 
-    fn in_time(&self, started: Instant) -> Result<()> {
+    fn in_time(&self, watch: &Stopwatch) -> Result<()> {
         match self.options.timeout {
-            Some(limit) if started.elapsed() > limit => {
+            Some(limit) if watch.elapsed() > limit => {
                 Err(Error::input(format!("took longer than {} s (--timeout)", limit.as_secs_f64())))
             }
             _ => Ok(()),

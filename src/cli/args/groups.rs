@@ -37,7 +37,7 @@ pub struct PixelArgs {
     /// Refuse pictures with more pixels than this [default: 100M]
     #[arg(long, value_name = "N", value_parser = value::pixels)]
     pub max_pixels: Option<u64>,
-    /// Give up a picture after this time, like 500ms or 2m [default: 60s]
+    /// Give up a picture after so much computing, like 500ms or 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub timeout: Option<Duration>,
     /// Decode JPEG at 1/2, 1/4 or 1/8 of its size where the chain starts with a strong resize

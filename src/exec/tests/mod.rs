@@ -95,6 +95,21 @@ fn a_panic_and_a_failure_cost_their_items_only() {
 }
 
 #[test]
+fn a_panic_over_a_header_costs_its_item() {
+    for (name, run) in RUNS {
+        let (sink, kept) = Collect::new();
+        let peak = |n| if n == 4 { panic!("four has a strange header") } else { 1 };
+        let work = Square { peak, ..Square::default() };
+        let (source, cancel) = (Numbers::new(9), Cancel::default());
+        let ended = run(&source, &work, Box::new(sink), &settings(2), &Kept::default(), &cancel);
+        assert_eq!(ended, Ok(Ended::All), "{name}");
+        let kept = kept.lock().unwrap();
+        assert_eq!(kept.values.len(), 8, "{name}");
+        assert!(kept.failed[0].1.to_string().contains("four has a strange header"));
+    }
+}
+
+#[test]
 fn a_sink_that_fails_ends_the_run_with_its_own_error() {
     for (name, run) in RUNS {
         let (sink, kept) = Collect::new();
