@@ -49,9 +49,12 @@ fn character(c: char, to: &mut impl Write) -> fmt::Result {
 }
 
 /// Line and paragraph separators, and what turns the direction of writing: with it a name can
-/// be made to look like another.
+/// be made to look like another. U+206A to U+206F are its deprecated relatives.
 fn is_layout(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
+    )
 }
 
 #[cfg(test)]
@@ -62,7 +65,7 @@ mod tests {
 
     #[test]
     fn paths_are_one_line_without_orders_to_a_terminal() {
-        let table: [(&[u8], &str); 8] = [
+        let table: [(&[u8], &str); 10] = [
             (b"a b/c.jpg", "a b/c.jpg"),
             ("ä/写真.jpg".as_bytes(), "ä/写真.jpg"),
             (b"a\nb\r\t.jpg", "a\\nb\\r\\t.jpg"),
@@ -71,6 +74,8 @@ mod tests {
             (b"\xff\xfe.jpg", "\\xff\\xfe.jpg"),
             ("\u{9b}31m".as_bytes(), "\\u{9b}31m"),
             ("gpj.\u{202e}exe".as_bytes(), "gpj.\\u{202e}exe"),
+            ("a\u{61c}\u{2066}b".as_bytes(), "a\\u{61c}\\u{2066}b"),
+            ("\u{206a}\u{206f}\u{2070}".as_bytes(), "\\u{206a}\\u{206f}\u{2070}"),
         ];
         for (bytes, expected) in table {
             assert_eq!(shown(Path::new(OsStr::from_bytes(bytes))).to_string(), expected);

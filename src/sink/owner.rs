@@ -50,10 +50,7 @@ pub fn inherit(out: &Path, lock: OwnedFd) -> Result<Owner> {
     let looked = look(file.metadata()).and_then(|given| Ok((given, look(path.metadata())?)));
     let (given, named) = looked.map_err(|e| Error::io("look at", &path, &e))?;
     if given != named {
-        return Err(Error::usage(format!(
-            "the lock that was handed down is not {}",
-            path.display()
-        )));
+        return Err(Error::usage(format!("the lock that was handed down is not {}", shown(&path))));
     }
     match try_lock(&file) {
         Ok(held) => Ok(Owner { file, held, path }),

@@ -94,6 +94,9 @@ fn violations(name: &Path, text: &str) -> Vec<String> {
         if a.word("static") && b.word("mut") {
             say(a.line, "`static mut`".into());
         }
+        if (a.word(".") || a.word(":")) && b.word("display") {
+            say(b.line, "`display` of a path; people read it by `error::shown`".into());
+        }
         if a.word("unsafe") && !may_be_unsafe {
             say(a.line, "`unsafe` outside kernel/ and the listed foreign calls".into());
         }
@@ -389,6 +392,13 @@ mod checker {
         refused("exec/mod.rs", "fn f() { unsafe { g() } }", "`unsafe`");
         allowed("cli/mod.rs", "fn f() { eprintln!(\"x\"); std::process::exit(1) }");
         allowed("kernel/avx2.rs", "unsafe fn f() {}");
+    }
+
+    #[test]
+    fn paths_that_are_not_made_harmless_are_seen() {
+        refused("cli/mod.rs", "fn f(p: &Path) -> String { p.display().to_string() }", "`display`");
+        refused("sink/owner.rs", "const F: fn(&Path) -> Display<'_> = Path::display;", "`display`");
+        allowed("sink/owner.rs", "use std::fmt::Display; fn f(p: &Path) -> Shown<'_> { shown(p) }");
     }
 
     #[test]
