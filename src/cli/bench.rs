@@ -8,6 +8,7 @@ use lumaloom::bench::report::{Context, Report};
 use lumaloom::bench::{compare, table};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::processes::quoted;
+use lumaloom::sink::check::file_can_be_made;
 use lumaloom::stage::{Cancel, Level, Reason};
 
 use super::args::{BenchArgs, ModeArg};
@@ -27,6 +28,9 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
     let inputs = assemble::inputs(&args.inputs, &args.walk, args.output.as_deref())?;
     if inputs.items.is_empty() {
         return Err(Error::usage("there is no picture to measure with"));
+    }
+    for (option, path, _) in exports(args) {
+        file_can_be_made(option, path)?;
     }
     let cases = cases(args);
     let schedule = Schedule {
@@ -56,16 +60,24 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
         command_of: &|case| command_of(args, &recipe, case),
     };
     let report = Report::new(&series, &context);
-    export(&args.measure.export_json, || table::json(&report))?;
-    export(&args.measure.export_csv, || table::csv(&report))?;
-    export(&args.measure.export_markdown, || table::markdown(&report))?;
+    for (_, path, text) in exports(args) {
+        std::fs::write(path, text(&report)).map_err(|e| Error::io("write", path, &e))?;
+    }
     say::data(&table::text(&report))
 }
 
-fn export(path: &Option<PathBuf>, text: impl Fn() -> String) -> Result<()> {
-    path.as_ref().map_or(Ok(()), |path| {
-        std::fs::write(path, text()).map_err(|e| Error::io("write", path, &e))
-    })
+/// What writes a report as a text.
+type Form = fn(&Report) -> String;
+
+/// The files that were asked for, with their options and what goes into them.
+fn exports(args: &BenchArgs) -> impl Iterator<Item = (&'static str, &PathBuf, Form)> {
+    let measure = &args.measure;
+    let all: [(_, &Option<PathBuf>, Form); 3] = [
+        ("--export-json", &measure.export_json, table::json),
+        ("--export-csv", &measure.export_csv, table::csv),
+        ("--export-markdown", &measure.export_markdown, table::markdown),
+    ];
+    all.into_iter().filter_map(|(option, path, form)| Some((option, path.as_ref()?, form)))
 }
 
 /// Each mode with each count of threads; `inline` has one.

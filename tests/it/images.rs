@@ -356,6 +356,11 @@ fn what_cannot_be_made_stops_before_anything_starts() {
     }
     place.line("images in/a.png -o file/a.png").code(2).says(&["file"]);
     place.line("manifest in -o none/list").code(2).says(&["none"]);
+    for option in ["--export-json", "--export-csv", "--export-markdown"] {
+        let done = place.line(&format!("bench in {option} none/r")).code(2);
+        let done = done.says(&[option, "none/r", "No such file"]);
+        assert!(!done.stderr.contains("warm-up"), "{}", done.stderr);
+    }
     assert!(!place.path("out").exists());
 }
 
