@@ -64,7 +64,7 @@ impl Journal {
     /// its first line was whole.
     ///
     /// # Errors
-    /// `Usage`: written by a newer version. `System`: it cannot be read.
+    /// `Usage`: it is of another version. `System`: it cannot be read.
     pub fn load(out: &Path) -> Result<Option<Past>> {
         let path = path_in(out);
         let text = match std::fs::read(&path) {
@@ -79,7 +79,7 @@ impl Journal {
     /// added unless the last one says the same.
     ///
     /// # Errors
-    /// `Usage`: written by a newer version. `System`, with the path.
+    /// `Usage`: it is of another version. `System`, with the path.
     pub fn open(out: &Path, run: &Run) -> Result<Self> {
         let path = path_in(out);
         let folder = out.join(FOLDER);

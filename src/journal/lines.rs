@@ -8,7 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::{Error, Result};
 use crate::event::Loss;
 
-/// The version of this format. 1 had no bases.
+/// The version of this format, and the first that later programs promise to resume. 1 had no
+/// bases and was in no release; it is refused by name.
 const VERSION: u32 = 2;
 
 /// What outputs depend on, beside their input.
@@ -45,28 +46,30 @@ pub enum Others {
 /// The first line of a run, left out where the run before it began alike.
 #[derive(Serialize, Deserialize)]
 struct Header {
+    #[serde(flatten)]
+    format: Format,
+    #[serde(with = "hex")]
+    recipe: u64,
+    chain: String,
+    #[serde(with = "crate::event::path_text")]
+    base: PathBuf,
+    others: Others,
+}
+
+/// What a header says in every version.
+#[derive(Serialize, Deserialize)]
+struct Format {
     /// The format's version.
     journal: u32,
     /// The program's.
     version: String,
-    #[serde(with = "hex")]
-    recipe: u64,
-    chain: String,
-    #[serde(default, with = "crate::event::path_text")]
-    base: PathBuf,
-    #[serde(default = "stay")]
-    others: Others,
-}
-
-fn stay() -> Others {
-    Others::Stay
 }
 
 /// One finished input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The folder that the input is relative to; see [`Run::base`].
-    #[serde(default, with = "crate::event::path_text")]
+    #[serde(with = "crate::event::path_text")]
     pub base: PathBuf,
     /// The input, relative to the base.
     #[serde(with = "crate::event::path_text")]
@@ -155,7 +158,7 @@ impl Past {
     }
 
     fn begin(&mut self, header: Header) {
-        self.version = header.version;
+        self.version = header.format.version;
         self.chains.insert(header.recipe, header.chain.clone());
         let recipe = Recipe { hash: header.recipe, chain: header.chain };
         self.run = Some(Run { recipe, base: header.base, others: header.others });
@@ -251,6 +254,8 @@ pub struct Summary {
 enum Line {
     Header(Header),
     Entry(Box<Entry>),
+    /// A header of another version, or one that lacks something.
+    Other(Format),
 }
 
 /// The part of a journal's text that is whole lines.
@@ -272,15 +277,22 @@ pub(super) fn whole(text: &[u8]) -> Whole {
 /// Reads a journal; `None` if no header is whole.
 ///
 /// # Errors
-/// `Usage`: a newer version wrote it.
+/// `Usage`: it is of another version.
 pub(super) fn read(text: &[u8]) -> Result<Option<Past>> {
     let bytes = usize::try_from(whole(text).bytes).unwrap_or(text.len());
     let mut past = Past::default();
     for line in text[..bytes].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
         match parse(line) {
-            Some(Line::Header(header)) => past.begin(header.known()?),
+            Some(Line::Header(header)) => {
+                header.format.check()?;
+                past.begin(header);
+            }
             Some(Line::Entry(entry)) if past.run.is_some() => past.add(*entry),
             Some(Line::Entry(_)) => {}
+            Some(Line::Other(format)) => {
+                format.check()?;
+                past.damaged += u64::from(past.run.is_some());
+            }
             None => past.damaged += u64::from(past.run.is_some()),
         }
     }
@@ -289,8 +301,7 @@ pub(super) fn read(text: &[u8]) -> Result<Option<Past>> {
 
 pub(super) fn header(run: &Run) -> Vec<u8> {
     to_line(&Header {
-        journal: VERSION,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        format: Format { journal: VERSION, version: env!("CARGO_PKG_VERSION").to_owned() },
         recipe: run.recipe.hash,
         chain: run.recipe.chain.clone(),
         base: run.base.clone(),
@@ -313,15 +324,18 @@ fn to_line(value: &impl Serialize) -> Vec<u8> {
     line
 }
 
-impl Header {
-    fn known(self) -> Result<Self> {
-        if self.journal > VERSION {
+impl Format {
+    /// # Errors
+    /// `Usage`: a version that this program does not know.
+    fn check(&self) -> Result<()> {
+        if self.journal != VERSION {
             return Err(Error::usage(format!(
-                "journal version {}, written by {}; this program knows version {VERSION}",
+                "journal version {}, written by {}; this program knows version {VERSION}; \
+                 choose another output folder, or remove the journal to start anew",
                 self.journal, self.version
             )));
         }
-        Ok(self)
+        Ok(())
     }
 }
 
@@ -401,7 +415,13 @@ mod tests {
 
     #[test]
     fn the_lines_have_this_form() {
-        // Frozen: journals of earlier versions are resumed by later ones.
+        // Frozen: what is written in this version is resumed by later programs.
+        let header = String::from_utf8(text(&[])).unwrap();
+        assert_eq!(
+            header.replace(env!("CARGO_PKG_VERSION"), "0.0.0"),
+            "{\"journal\":2,\"version\":\"0.0.0\",\"recipe\":\"ffffffffffffffff\",\
+             \"chain\":\"eq=gamma=\\\"2\\\"\",\"base\":\"/in\",\"others\":\"stay\"}\n"
+        );
         let line = line(&entry("a.jpg".into(), done("b/a.png")));
         assert_eq!(
             String::from_utf8(line).unwrap(),
@@ -419,9 +439,19 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_refused_and_no_header_is_no_journal() {
-        let newer = String::from_utf8(text(&[])).unwrap().replace("\"journal\":2", "\"journal\":3");
-        assert!(read(newer.as_bytes()).unwrap_err().to_string().contains("version 3"));
+    fn other_versions_are_refused_by_name_and_no_header_is_no_journal() {
+        // The form of version 1, and a later one that shares nothing but what is promised.
+        let first = "{\"journal\":1,\"version\":\"0.1.0\",\"recipe\":\"ff\",\"chain\":\"\"}\n";
+        let newer = "{\"journal\":3,\"version\":\"9\",\"x\":[]}\n";
+        let same = String::from_utf8(text(&[])).unwrap().replace("\"journal\":2", "\"journal\":4");
+        for (text, version) in [(first, 1), (newer, 3), (&same, 4)] {
+            let error = read(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("journal version {version}, ")), "{error}");
+            assert!(read([self::text(&[]), text.into()].concat().as_slice()).is_err());
+        }
+        // A header of ours that lacks something is damage.
+        let cut = text(&[b"{\"journal\":2,\"version\":\"0.1.0\"}\n".to_vec()]);
+        assert_eq!(read(&cut).unwrap().unwrap().damaged(), 1);
         assert!(read(&line(&entry("a".into(), done("a")))).unwrap().is_none());
         assert!(read(b"").unwrap().is_none());
     }
