@@ -37,10 +37,7 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
     check::out_is_no_input(&job.inputs, job.out.path())?;
     let inputs = assemble::inputs(&job.inputs, &job.walk, Some(job.out.path()))?;
     let outputs = outputs(&job, &inputs.items)?;
-    check::folder_can_be_made(match &job.out {
-        Out::Folder(folder) => folder,
-        Out::File(file) => file.parent().unwrap_or(Path::new("")),
-    })?;
+    check::folder_can_be_made(&outputs.folder)?;
     for (option, file) in [("--report", &args.say.report), ("--trace", &args.say.trace)] {
         file.as_ref().map_or(Ok(()), |file| check::file_can_be_made(option, file))?;
     }
@@ -48,9 +45,7 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
         dry_run::run(&job, &inputs, &outputs, &args.say);
         return Ok(0);
     }
-    if (job.earlier, job.writing.clobber) == (Earlier::Ignore, Clobber::Never) {
-        outputs.refuse_existing(job.out.path())?;
-    }
+    refuse_existing(&job, &outputs)?;
     if let Some(why) = inputs.why_empty() {
         say::line(&match job.walk.shard {
             Some(shard) => format!("nothing to do: no input falls into shard {shard}"),
@@ -69,6 +64,13 @@ fn outputs(job: &Job, items: &[Item]) -> Result<Outputs> {
             let format = job.recipe.encode.format.map(|format| format.extension());
             check::folder(items, path, &job.writing.name, format)
         }
+    }
+}
+
+fn refuse_existing(job: &Job, outputs: &Outputs) -> Result<()> {
+    match (job.earlier, job.writing.clobber) {
+        (Earlier::Ignore, Clobber::Never) => outputs.refuse_existing(job.out.path()),
+        _ => Ok(()),
     }
 }
 
@@ -97,6 +99,8 @@ impl Begun {
             return Ok(begun);
         }
         begun.owner = Some(owner::lock(out)?);
+        // Again: whoever held the lock may have made them.
+        refuse_existing(job, outputs)?;
         let failed = match job.earlier {
             Earlier::Ignore => return Ok(begun),
             Earlier::Resume => FailedBefore::Keep,
@@ -262,4 +266,43 @@ fn in_processes(
     let care = Care { on_error: job.on_error, ..Care::default() };
     let lock = begun.owner.as_ref().map(AsFd::as_fd);
     exec::processes::run(&commands, lock, &care, watch.observer(), cancel)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use clap::Parser;
+
+    use super::super::args::{Cli, Command};
+    use super::*;
+
+    fn job(words: &[&OsStr]) -> Job {
+        let words =
+            ["lumaloom".as_ref(), "images".as_ref()].into_iter().chain(words.iter().copied());
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Images(args) => Job::new(&args).unwrap(),
+            _ => unreachable!("the line says images"),
+        }
+    }
+
+    #[test]
+    fn outputs_that_another_run_makes_before_the_lock_is_had_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let [input, out] = ["a.png", "out"].map(|name| dir.path().join(name));
+        std::fs::write(&input, "").unwrap();
+        for (option, refused) in [(None, true), (Some("-y"), false), (Some("--resume"), false)] {
+            let options = option.iter().map(OsStr::new);
+            let words = [input.as_os_str(), "-o".as_ref(), out.as_os_str()];
+            let job = job(&words.into_iter().chain(options).collect::<Vec<_>>());
+            let inputs = assemble::inputs(&job.inputs, &job.walk, None).unwrap();
+            let outputs = outputs(&job, &inputs.items).unwrap();
+            assert_eq!(refuse_existing(&job, &outputs), Ok(()));
+            std::fs::create_dir_all(&out).unwrap();
+            std::fs::write(out.join("a.png"), "").unwrap();
+            let error = Begun::new(&job, &inputs, &outputs).err();
+            assert_eq!(error.map(|e| e.kind()), refused.then_some(Kind::Usage), "{option:?}");
+            std::fs::remove_dir_all(&out).unwrap();
+        }
+    }
 }

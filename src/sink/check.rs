@@ -22,11 +22,11 @@ const HEAD: u64 = 512;
 /// The outputs of a run, before it starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outputs {
-    /// One for each item, relative to the output folder; `None` where a name depends on the
-    /// output's size, or where there will be no output.
+    /// The output folder; for a job whose output is one file, the folder that it lies in.
+    pub folder: PathBuf,
+    /// One for each item, relative to the folder; `None` where a name depends on the output's
+    /// size, or where there will be no output.
     pub names: Vec<Option<PathBuf>>,
-    /// Those that exist.
-    pub existing: Vec<PathBuf>,
 }
 
 /// Refuses an OUT that is itself one of the INPUT arguments. To be asked before all else.
@@ -116,12 +116,12 @@ pub fn folder(
         format => vec![format; items.len()],
     };
     let names = names(items, &formats, template);
-    let existing = existing(items, out, &names)?;
+    no_input_replaced(items, out, &names)?;
     if template.needs_size() {
         no_input_inside(items, out)?;
     }
     no_two_for_one(items, &formats, template, &names, case_of(out))?;
-    Ok(Outputs { names, existing })
+    Ok(Outputs { folder: out.to_owned(), names })
 }
 
 /// The same for a job whose output is one file.
@@ -133,17 +133,20 @@ pub fn file(items: &[Item], out: &Path) -> Result<Outputs> {
         return Err(Error::usage(format!("the output {} is a folder", shown(out))));
     }
     let names = vec![out.file_name().map(PathBuf::from)];
-    let existing = existing(items, folder_of(out), &names)?;
-    Ok(Outputs { names, existing })
+    let folder = folder_of(out).to_owned();
+    no_input_replaced(items, &folder, &names)?;
+    Ok(Outputs { folder, names })
 }
 
 impl Outputs {
-    /// Refuses to start where outputs exist; not to be asked with `-y` or `--resume`.
+    /// Refuses to start where outputs exist now; not to be asked with `-y` or `--resume`.
     ///
     /// # Errors
     /// `Usage`, with their number and the ways out.
     pub fn refuse_existing(&self, out: &Path) -> Result<()> {
-        let count = self.existing.len();
+        let existing: Vec<&PathBuf> =
+            existing(&self.folder, &self.names).map(|(name, _)| name).collect();
+        let count = existing.len();
         if count == 0 {
             return Ok(());
         }
@@ -152,7 +155,7 @@ impl Outputs {
             return Err(Error::usage(format!("the output {} exists; -y replaces it", shown(out))));
         }
         let first: Vec<String> =
-            self.existing.iter().take(FIRST).map(|path| shown(path).to_string()).collect();
+            existing.iter().take(FIRST).map(|path| shown(path).to_string()).collect();
         let more = if count > FIRST { ", ..." } else { "" };
         Err(Error::usage(format!(
             "{count} of {} outputs exist at {} ({}{more}); -y replaces them, --resume goes on \
@@ -197,19 +200,22 @@ fn sniffed(path: &Path) -> Option<codec::Format> {
     codec::sniff(&head)
 }
 
-/// Outputs that exist.
-///
+/// Outputs that exist. A link that stands at an output's place is replaced itself, so it is not
+/// followed.
+fn existing<'a>(
+    folder: &'a Path,
+    names: &'a [Option<PathBuf>],
+) -> impl Iterator<Item = (&'a PathBuf, Metadata)> {
+    let looked = |name: &'a PathBuf| Some((name, fs::symlink_metadata(folder.join(name)).ok()?));
+    names.iter().flatten().filter_map(looked)
+}
+
 /// # Errors
-/// `Usage`: one of them is an input.
-fn existing(items: &[Item], out: &Path, names: &[Option<PathBuf>]) -> Result<Vec<PathBuf>> {
-    // A link that stands at an output's place is replaced itself, so it is not followed.
-    let found: Vec<(&PathBuf, Metadata)> = names
-        .iter()
-        .flatten()
-        .filter_map(|name| Some((name, fs::symlink_metadata(out.join(name)).ok()?)))
-        .collect();
+/// `Usage`: an output is an input.
+fn no_input_replaced(items: &[Item], out: &Path, names: &[Option<PathBuf>]) -> Result<()> {
+    let found: Vec<(&PathBuf, Metadata)> = existing(out, names).collect();
     if found.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let mut inputs: HashMap<(u64, u64), Vec<(&Path, Metadata)>> = HashMap::new();
     for item in items {
@@ -231,7 +237,7 @@ fn existing(items: &[Item], out: &Path, names: &[Option<PathBuf>]) -> Result<Vec
             )));
         }
     }
-    Ok(found.into_iter().map(|(name, _)| name.clone()).collect())
+    Ok(())
 }
 
 /// Where names are known late, hitting an input can only be ruled out if none is in reach.
@@ -467,7 +473,7 @@ mod tests {
         symlink(&items[0].input, out.join("a.jpg")).unwrap();
         fs::hard_link(&items[1].input, out.join("b.jpg")).unwrap();
         let outputs = plan(&items, &out, Template::MIRROR, None).unwrap();
-        assert_eq!(outputs.existing.len(), 2);
+        assert_eq!(existing(&out, &outputs.names).count(), 2);
         // But a link that was named as input keeps what it points to.
         let link = Item { input: out.join("a.jpg"), ..items[0].clone() };
         assert!(plan(&[link], &out, Template::MIRROR, None).is_err());
@@ -500,12 +506,12 @@ mod tests {
     fn what_exists_is_counted_with_both_ways_out() {
         let (dir, items) = tree(&["a.jpg", "b.jpg", "c.jpg", "d.jpg", "e.jpg"]);
         let out = dir.path().join("out");
-        assert!(plan(&items, &out, Template::MIRROR, None).unwrap().refuse_existing(&out).is_ok());
+        let outputs = plan(&items, &out, Template::MIRROR, None).unwrap();
+        assert!(outputs.refuse_existing(&out).is_ok());
         fs::create_dir(&out).unwrap();
         for item in &items[..4] {
             fs::write(out.join(&item.rel), "").unwrap();
         }
-        let outputs = plan(&items, &out, Template::MIRROR, None).unwrap();
         let error = outputs.refuse_existing(&out).unwrap_err().to_string();
         assert!(error.starts_with("4 of 5 outputs exist"), "{error}");
         assert!(error.contains("-y") && error.contains("--resume"), "{error}");
