@@ -107,6 +107,11 @@ impl Begun {
             Earlier::RetryFailed => FailedBefore::Retry,
         };
         begun.past = Journal::load(out)?;
+        if begun.past.is_none() && job.writing.clobber == Clobber::Never {
+            // Nothing of this is an earlier run's: they are somebody's files.
+            let refused = outputs.refuse_existing(job.out.path());
+            refused.map_err(|e| e.within("--resume finds no journal"))?;
+        }
         let past = begun.past.as_ref();
         begun.run = journal::resumed(past, begun.run)?;
         let size = |output: &Path| {

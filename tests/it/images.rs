@@ -189,6 +189,38 @@ fn a_second_run_says_both_ways_out() {
 }
 
 #[test]
+fn resume_without_a_journal_leaves_somebodys_files_alone() {
+    let place = six();
+    place.file("out/a.png", b"precious");
+    for journal in [None, Some("no journal at all")] {
+        if let Some(text) = journal {
+            place.file("out/.lumaloom/journal.jsonl", text.as_bytes());
+        }
+        for option in ["--resume", "--retry-failed"] {
+            let done = place.line(&format!("images in -o out {option}")).code(2);
+            done.says(&["finds no journal", "-y"]);
+            assert_eq!(fs::read(place.path("out/a.png")).unwrap(), b"precious");
+        }
+    }
+    place.line("images in -o out --resume -y").code(0).says(&["6 done"]);
+}
+
+#[test]
+fn a_report_is_not_written_over_a_picture() {
+    let place = six();
+    let before = place.tree("in");
+    for line in [
+        "images in -o out --report in/a.png",
+        "images in -o out --trace in/a.png",
+        "manifest in -o in/a.png",
+        "bench in -r 1 --export-json in/a.png",
+    ] {
+        place.line(line).code(2).says(&["in/a.png", "is a picture"]);
+        assert_eq!(place.tree("in"), before, "{line}");
+    }
+}
+
+#[test]
 fn resume_does_what_is_new_or_changed() {
     let place = six();
     // Without a journal it starts fresh.
