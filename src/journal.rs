@@ -23,6 +23,9 @@
 //! A resumed run replaces what is not journalled, or journalled of the same input by the same
 //! recipe. What others made it refuses to replace, before it starts where names are known by
 //! then, unless `-y` was given, now or to the run that it goes on with: the header says so.
+//! To others belongs what the same recipe made of inputs that are gone from the list, or that
+//! have another number now, where names hold it; with `-y` those are named anew. Never replaced
+//! are outputs of inputs that are still in the list, other shards' too, and keep their names.
 //!
 //! Shards of several machines have different bases for the same tree. What joins them goes by
 //! recipe and relative path, which is also what chose the shard, and not by base.
@@ -36,7 +39,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub use lines::{Entry, Others, Outcome, Past, Recipe, Run, Summary};
-pub use resume::{FailedBefore, Guard, Remaining, remaining, resumed};
+pub use resume::{FailedBefore, Guard, Remaining, remaining, resumed, standing};
 
 use crate::error::{Error, Result, shown};
 
@@ -175,6 +178,7 @@ mod tests {
             mtime_ns: 20,
             recipe: 7,
             unix_ms: 1_700_000_000_000,
+            number: None,
             outcome: Outcome::Done {
                 output: name.into(),
                 bytes: 30,

@@ -1,7 +1,7 @@
 //! The command lines of the three stages in process mode: what a person could type.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lumaloom::error::{Error, Result};
 use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
@@ -13,13 +13,21 @@ use lumaloom::stage::Epoch;
 use super::job::{Earlier, Job, Out, Pool, Recipe};
 use super::value::Mem;
 
-/// The stages of this job over the inputs of a manifest; without one, over its own inputs.
+/// The manifests of a run into a folder.
+pub struct Lists {
+    /// The inputs.
+    pub todo: PathBuf,
+    /// Those whose outputs stay; a run that is not resumed has no such list.
+    pub standing: Option<PathBuf>,
+}
+
+/// The stages of this job over the inputs of a list; without one, over its own inputs.
 ///
 /// # Errors
 /// `System` when this program cannot find itself.
-pub fn of(job: &Job, manifest: Option<&Path>, run: &Run, epoch: Epoch) -> Result<StageCommands> {
-    let mut reader = stage("read", read(job, manifest), epoch)?;
-    if manifest.is_none() {
+pub fn of(job: &Job, lists: Option<&Lists>, run: &Run, epoch: Epoch) -> Result<StageCommands> {
+    let mut reader = stage("read", read(job, lists.map(|lists| lists.todo.as_path())), epoch)?;
+    if lists.is_none() {
         // Last, since their names may begin like options.
         reader.push("--".into());
         reader.extend(job.inputs.iter().map(OsString::from));
@@ -27,7 +35,7 @@ pub fn of(job: &Job, manifest: Option<&Path>, run: &Run, epoch: Epoch) -> Result
     Ok(StageCommands {
         read: reader,
         work: stage("work", work(&job.recipe, &job.pool), epoch)?,
-        write: stage("write", write(job, run), epoch)?,
+        write: stage("write", write(job, lists, run), epoch)?,
     })
 }
 
@@ -87,7 +95,7 @@ fn read(job: &Job, manifest: Option<&Path>) -> Vec<OsString> {
     words
 }
 
-fn write(job: &Job, run: &Run) -> Vec<OsString> {
+fn write(job: &Job, lists: Option<&Lists>, run: &Run) -> Vec<OsString> {
     let mut words: Vec<OsString> = vec!["images".into(), "-o".into(), job.out.path().into()];
     if run.others == Others::MayGo {
         words.push("-y".into());
@@ -100,6 +108,8 @@ fn write(job: &Job, run: &Run) -> Vec<OsString> {
         if job.earlier != Earlier::Ignore {
             words.push("--resume".into());
         }
+        let standing = lists.and_then(|lists| lists.standing.as_ref());
+        words.extend(standing.into_iter().flat_map(|path| ["--standing".into(), path.into()]));
         words.extend(["--lock-fd".into(), LOCK_FD.to_string().into()]);
         words.extend(["--base".into(), run.base.clone().into()]);
         words.extend(["--recipe-hash".into(), format!("{:016x}", run.recipe.hash).into()]);
@@ -134,9 +144,9 @@ mod tests {
         };
         let job = Job::new(&args).unwrap();
         let epoch = Epoch::start();
-        let manifest = Path::new("-odd name");
+        let lists = Lists { todo: "-odd name".into(), standing: Some("-another".into()) };
         let run = job.journal_run(Path::new("/in"));
-        let commands = of(&job, Some(manifest), &run, epoch).unwrap();
+        let commands = of(&job, Some(&lists), &run, epoch).unwrap();
         let parsed =
             [&commands.read, &commands.work, &commands.write].map(
                 |words| match Cli::try_parse_from(words)
@@ -152,7 +162,7 @@ mod tests {
         else {
             panic!("read, work, write")
         };
-        assert_eq!(read.manifest.as_deref(), Some(manifest));
+        assert_eq!((read.manifest, write.standing), (Some(lists.todo), lists.standing));
         assert_eq!((read.reading.io_threads.get(), read.memory.mem), (4, Mem::Bytes(1 << 30)));
         assert_eq!(work.pixels.filter, Some(job.recipe.chain.to_string()));
         assert_eq!(write.lock_fd, Some(LOCK_FD));

@@ -23,10 +23,11 @@ use lumaloom::source::manifest::Manifest;
 use lumaloom::stage::{Cancel, Ended, Epoch, Sink};
 
 use super::args::{ImagesArgs, ModeArg, SayArgs};
+use super::commands::{self, Lists};
 use super::job::{Earlier, Job, Out, word};
 use super::report::last_report;
 use super::watch::{Kept, Watch};
-use super::{assemble, code, commands, dry_run, say};
+use super::{assemble, code, dry_run, say};
 
 /// Runs the job.
 ///
@@ -119,6 +120,10 @@ impl Begun {
             data.is_file().then_some(data.len())
         };
         begun.left = journal::remaining(inputs.items.clone(), past, &begun.run, failed, &size);
+        if let Some(past) = past {
+            let elsewhere = journal::standing(&inputs.elsewhere, past, &begun.run);
+            begun.left.standing.extend(elsewhere);
+        }
         if let Some(guard) = begun.guard() {
             guard.check(named(&begun.left.todo, &inputs.items, outputs))?;
         }
@@ -128,7 +133,8 @@ impl Begun {
 
     /// What a resumed run must not replace.
     fn guard(&self) -> Option<Guard> {
-        self.past.clone().map(|past| Guard::new(past, self.run.clone()))
+        let past = self.past.clone()?;
+        Some(Guard::new(past, self.run.clone(), &self.left.standing))
     }
 
     fn head(&self, job: &Job, inputs: &Inputs, arguments: &[OsString]) -> Head {
@@ -259,15 +265,22 @@ fn in_processes(
     watch: &Watch,
     cancel: &Cancel,
 ) -> Result<Ended> {
-    let manifest = match &job.out {
+    let lists = match &job.out {
         Out::File(_) => None,
         Out::Folder(out) => {
-            let path = out.join(journal::FOLDER).join("inputs.jsonl");
-            Manifest { base: begun.run.base.clone(), items: todo }.save(&path)?;
-            Some(path)
+            let save = |name: &str, items: Vec<Item>| {
+                let path = out.join(journal::FOLDER).join(name);
+                Manifest { base: begun.run.base.clone(), items }.save(&path)?;
+                Ok::<PathBuf, Error>(path)
+            };
+            let standing = match &begun.past {
+                Some(_) => Some(save("standing.jsonl", begun.left.standing.clone())?),
+                None => None,
+            };
+            Some(Lists { todo: save("inputs.jsonl", todo)?, standing })
         }
     };
-    let commands = commands::of(job, manifest.as_deref(), &begun.run, epoch)?;
+    let commands = commands::of(job, lists.as_ref(), &begun.run, epoch)?;
     let care = Care { on_error: job.on_error, ..Care::default() };
     let lock = begun.owner.as_ref().map(AsFd::as_fd);
     exec::processes::run(&commands, lock, &care, watch.observer(), cancel)

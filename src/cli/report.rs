@@ -100,7 +100,16 @@ mod tests {
 
     fn entry(input: &str, outcome: Outcome) -> Entry {
         let base = "/in".into();
-        Entry { base, input: input.into(), size: 10, mtime_ns: 0, recipe: 1, unix_ms: 0, outcome }
+        Entry {
+            base,
+            input: input.into(),
+            size: 10,
+            mtime_ns: 0,
+            recipe: 1,
+            unix_ms: 0,
+            number: None,
+            outcome,
+        }
     }
 
     fn summary() -> Summary {

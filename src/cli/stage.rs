@@ -139,7 +139,9 @@ fn write_folder(
     let recipe = JournalRecipe { hash: args.recipe_hash, chain: args.chain.clone() };
     let run = Run { recipe, base: args.base.clone().unwrap_or_default(), others: plan.others() };
     let past = if args.resume { Journal::load(out)? } else { None };
-    let guard = past.map(|past| Guard::new(past, run.clone()));
+    let standing = args.standing.as_deref().map(Manifest::load).transpose()?;
+    let standing = standing.iter().flat_map(|list| &list.items);
+    let guard = past.map(|past| Guard::new(past, run.clone(), standing));
     let journal = Arc::new(Journal::open(out, &run)?);
     let flushed = Arc::clone(&journal);
     // What cannot be flushed now is flushed, or said, at the end by the sink.

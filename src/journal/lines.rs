@@ -83,6 +83,10 @@ pub struct Entry {
     pub recipe: u64,
     /// When it was finished, in milliseconds since 1970.
     pub unix_ms: u64,
+    /// Its number in the list, if the output's name holds it: of all that names are made of,
+    /// only this changes while path, content and recipe stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
     /// What became of it.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -362,7 +366,8 @@ mod tests {
 
     fn entry(input: PathBuf, outcome: Outcome) -> Entry {
         let base = "/in".into();
-        Entry { base, input, size: 1, mtime_ns: -2, recipe: u64::MAX, unix_ms: 3, outcome }
+        let recipe = u64::MAX;
+        Entry { base, input, size: 1, mtime_ns: -2, recipe, unix_ms: 3, number: None, outcome }
     }
 
     fn text(lines: &[Vec<u8>]) -> Vec<u8> {
@@ -429,6 +434,10 @@ mod tests {
              \"unix_ms\":3,\"outcome\":\"done\",\"output\":\"b/a.png\",\"bytes\":5,\"pixels\":6,\
              \"losses\":[\"depth\"]}\n"
         );
+        let numbered = Entry { number: Some(4), ..entry("a.jpg".into(), done("4.png")) };
+        let line = String::from_utf8(self::line(&numbered)).unwrap();
+        assert!(line.contains("\"unix_ms\":3,\"number\":4,\"outcome\""), "{line}");
+        assert_eq!(live(std::slice::from_ref(&numbered)), [numbered]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What an earlier run left to do. Decides; reads and writes nothing by itself.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::lines::{Entry, Others, Outcome, Past, Run};
@@ -18,16 +19,21 @@ pub enum FailedBefore {
 /// The work that is left, in the order of the list, and why the rest is not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remaining {
-    /// To do: the sum of `new`, `changed`, `lost` and `retried`.
+    /// To do: the sum of `new`, `changed`, `lost`, `renamed` and `retried`.
     pub todo: Vec<Item>,
     /// Finished by an earlier run: not done again.
     pub done: u64,
+    /// Of those, the ones whose outputs would have the same names today.
+    pub standing: Vec<Item>,
     /// To do because the journal does not know them.
     pub new: u64,
     /// To do because their size or time of change differs.
     pub changed: u64,
     /// To do because their output is gone or has another size.
     pub lost: u64,
+    /// To do because they have another number now, their names hold it, and those that have
+    /// these names may go.
+    pub renamed: u64,
     /// To do because they failed and `--retry-failed` was asked for.
     pub retried: u64,
     /// Failed by an earlier run, not tried again: the input and the reason.
@@ -61,31 +67,34 @@ pub fn resumed(past: Option<&Past>, run: Run) -> Result<Run> {
 pub struct Guard {
     past: Past,
     run: Run,
+    standing: HashSet<PathBuf>,
 }
 
 impl Guard {
-    /// Guards what the journal knows against this run.
-    pub fn new(past: Past, run: Run) -> Self {
-        Self { past, run }
+    /// Guards what the journal knows against this run. `standing` are inputs of the list that
+    /// the run leaves alone; see [`Remaining::standing`] and [`standing`].
+    pub fn new<'a>(past: Past, run: Run, standing: impl IntoIterator<Item = &'a Item>) -> Self {
+        let standing = standing.into_iter().map(|item| item.rel.clone()).collect();
+        Self { past, run, standing }
     }
 
     /// Why an input must not be put at this place, relative to the output folder; `None` if it
-    /// may. With `-y` only what this run's own recipe made of other inputs of its base is
-    /// guarded: two of its inputs never share an output.
+    /// may. With `-y` only outputs of standing inputs are guarded: two inputs of one list never
+    /// share an output.
     pub fn refusal(&self, output: &Path, input: &Path) -> Option<String> {
         let entry = self.past.output(output)?;
         let ours = (&entry.base, entry.recipe) == (&self.run.base, self.run.recipe.hash);
         let of = shown(&source(entry)).to_string();
-        match (ours, self.run.others) {
-            (true, _) if entry.input == input => None,
-            (true, _) => {
+        match self.run.others {
+            _ if ours && entry.input == input => None,
+            _ if ours && self.standing.contains(&entry.input) => {
                 Some(format!("is the output of {of}; a --name with {{n}} tells them apart"))
             }
-            (false, Others::Stay) => Some(format!(
+            Others::Stay => Some(format!(
                 "is the output of {of} in an earlier run with other inputs or another recipe; -y \
                  replaces it"
             )),
-            (false, Others::MayGo) => None,
+            Others::MayGo => None,
         }
     }
 
@@ -105,12 +114,25 @@ impl Guard {
     }
 }
 
+/// Those of a list, other shards' inputs, whose outputs the run's recipe has made and which
+/// would have the same names today.
+pub fn standing(items: &[Item], past: &Past, run: &Run) -> impl Iterator<Item = Item> {
+    let stands = |item: &&Item| past.get(run, &item.rel).is_some_and(|entry| keeps(entry, item));
+    items.iter().filter(stands).cloned()
+}
+
+/// Whether an output would have the same name today, if the input has not changed.
+fn keeps(entry: &Entry, item: &Item) -> bool {
+    entry.number.is_none_or(|number| number == item.number)
+}
+
 fn source(entry: &Entry) -> PathBuf {
     entry.base.join(&entry.input)
 }
 
 /// Which items are left. Done means: journalled as done of this base and by this recipe, the
-/// input has the same size and time of change, and the output is there with the journalled size.
+/// input has the same size and time of change, and the output is there with the journalled size;
+/// and, where others may go, it would have the same name today.
 ///
 /// `output_size` gives the bytes of the regular file at a path relative to the output folder,
 /// `None` if there is none.
@@ -132,11 +154,16 @@ pub fn remaining(
         match (&entry.outcome, failed) {
             _ if !same => left.changed += 1,
             (Outcome::Done { output, bytes, .. }, _) => {
-                if output_size(output) == Some(*bytes) {
-                    left.done += 1;
-                    continue;
+                let there = output_size(output) == Some(*bytes);
+                match (there, keeps(entry, &item), run.others) {
+                    (false, ..) => left.lost += 1,
+                    (true, false, Others::MayGo) => left.renamed += 1,
+                    (true, keeps, _) => {
+                        left.done += 1;
+                        left.standing.extend(keeps.then_some(item));
+                        continue;
+                    }
                 }
-                left.lost += 1;
             }
             (Outcome::Failed { .. }, FailedBefore::Retry) => left.retried += 1,
             (Outcome::Failed { error }, FailedBefore::Keep) => {
@@ -172,7 +199,8 @@ mod tests {
 
     fn entry(rel: &str, outcome: Outcome) -> Entry {
         let (base, input) = ("/in".into(), rel.into());
-        Entry { base, input, size: 10, mtime_ns: 20, recipe: RECIPE, unix_ms: 0, outcome }
+        let recipe = RECIPE;
+        Entry { base, input, size: 10, mtime_ns: 20, recipe, unix_ms: 0, number: None, outcome }
     }
 
     fn done(rel: &str) -> Entry {
@@ -243,6 +271,7 @@ mod tests {
         let left = remaining(items, Some(&past), &ours(), FailedBefore::Keep, &|_| Some(30));
         assert_eq!(left.todo, [item("a"), item("d")]);
         assert_eq!(left.failed, [("in/c".into(), Error::input("not an image"))]);
+        assert_eq!(left.standing, [item("b")]);
         let all = remaining(vec![item("a")], None, &ours(), FailedBefore::Keep, &|_| None);
         assert_eq!((all.new, all.todo.len()), (1, 1));
     }
@@ -268,19 +297,45 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_changed_names_anew_where_others_may_go() {
+        let past = past(&[Entry { number: Some(1), ..done("a") }]);
+        for (number, others, [finished, standing, renamed]) in [
+            (1, Others::Stay, [1, 1, 0]),
+            (2, Others::Stay, [1, 0, 0]),
+            (1, Others::MayGo, [1, 1, 0]),
+            (2, Others::MayGo, [0, 0, 1]),
+        ] {
+            let items = vec![Item { number, ..item("a") }];
+            let run = run(RECIPE, "/in", others);
+            assert_eq!(super::standing(&items, &past, &run).count(), usize::from(number == 1));
+            let left = remaining(items, Some(&past), &run, FailedBefore::Keep, &|_| Some(30));
+            let found = [left.done, left.standing.len() as u64, left.renamed];
+            assert_eq!(found, [finished, standing, renamed], "{number} {others:?}");
+            assert_eq!(left.todo.len() as u64, renamed);
+        }
+    }
+
+    #[test]
     fn outputs_of_others_are_guarded() {
-        let taken = |run: Run, input: &str| {
-            Guard::new(past(&[done("a")]), run).refusal(Path::new("out-a"), Path::new(input))
+        let guarded = |run: Run, input: &str, standing: &[Item]| {
+            let guard = Guard::new(past(&[done("a")]), run, standing);
+            guard.refusal(Path::new("out-a"), Path::new(input))
         };
+        let taken = |run: Run, input: &str| guarded(run, input, &[]);
         let (stay, go) = (Others::Stay, Others::MayGo);
         assert_eq!(taken(ours(), "a"), None);
-        assert!(taken(ours(), "b").unwrap().contains("/in/a; a --name with {n}"));
-        assert!(taken(run(RECIPE, "/in", go), "b").is_some());
+        assert!(taken(ours(), "b").unwrap().contains("-y replaces it"));
+        assert_eq!(taken(run(RECIPE, "/in", go), "b"), None);
+        // Two inputs of one list never share an output.
+        for others in [stay, go] {
+            let why = guarded(run(RECIPE, "/in", others), "b", &[item("a")]).unwrap();
+            assert!(why.contains("/in/a; a --name with {n}"), "{why}");
+        }
         for (hash, base) in [(8, "/in"), (RECIPE, "/elsewhere")] {
             assert!(taken(run(hash, base, stay), "a").unwrap().contains("-y"));
             assert_eq!(taken(run(hash, base, go), "a"), None);
         }
-        let guard = Guard::new(past(&[done("a")]), run(8, "/in", stay));
+        let guard = Guard::new(past(&[done("a")]), run(8, "/in", stay), &[item("a")]);
         let error = guard.check([(&item("a"), Path::new("out-a"))].into_iter()).unwrap_err();
         assert!(error.to_string().contains("out-a is the output of /in/a"), "{error}");
     }

@@ -124,6 +124,7 @@ impl FolderSink {
             mtime_ns: item.mtime_ns,
             recipe: journal.run().recipe.hash,
             unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            number: self.template.needs_number().then_some(item.number),
             outcome,
         })
     }
@@ -283,6 +284,7 @@ mod tests {
             let losses = vec![Loss::Exif];
             let done = Outcome::Done { output, bytes: 3, pixels: 12, losses };
             assert_eq!((entries[0].size, &entries[0].outcome), (9, &done));
+            assert_eq!(entries[0].number, name.contains("{n}").then_some(1));
             assert!(matches!(&entries[1].outcome, Outcome::Failed { .. }));
         }
         assert!(leftovers(&dir).is_empty());
@@ -337,7 +339,8 @@ mod tests {
         let template = Template::parse("{width}.png").unwrap();
         let journal = Some(journal(&dir));
         let out = dir.path().to_owned();
-        let guard = Some(Guard::new(past, run()));
+        let standing = [packet("a.jpg", b"").item];
+        let guard = Some(Guard::new(past, run(), &standing));
         let mut sink = FolderSink::new(out, template, OVER, journal, guard).unwrap();
         let error = refused(sink.write(packet("b.jpg", b"second")).unwrap_err());
         assert!(error.contains("the output of /in/a.jpg"), "{error}");

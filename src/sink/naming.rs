@@ -141,6 +141,11 @@ impl Template {
         self.has(Field::Format)
     }
 
+    /// Whether names hold the input's number.
+    pub fn needs_number(&self) -> bool {
+        self.has(Field::Number)
+    }
+
     fn has(&self, field: Field) -> bool {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Field(f, _) if *f == field))
     }

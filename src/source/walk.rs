@@ -34,6 +34,8 @@ pub struct Inputs {
     pub base: PathBuf,
     /// Sorted by the bytes of `rel`, each file once.
     pub items: Vec<Item>,
+    /// What other shards have of the list, in the same order.
+    pub elsewhere: Vec<Item>,
     /// Files that were met and are no candidates, unopened but for TIFF: by extension (lower case), or by
     /// kind where they are no regular files.
     pub skipped: BTreeMap<String, u64>,
@@ -96,10 +98,10 @@ pub fn plan_inputs(arguments: &[PathBuf], options: &WalkOptions) -> Result<Input
     for (item, number) in items.iter_mut().zip(1..) {
         item.number = number;
     }
-    if let Some(shard) = options.shard {
-        items.retain(|item| shard.holds(&item.rel));
-    }
-    Ok(Inputs { base: bases.shown, items, skipped: search.skipped })
+    let (items, elsewhere) = items
+        .into_iter()
+        .partition(|item| options.shard.is_none_or(|shard| shard.holds(&item.rel)));
+    Ok(Inputs { base: bases.shown, items, elsewhere, skipped: search.skipped })
 }
 
 /// What paths are relative to.
@@ -323,7 +325,8 @@ mod tests {
         for k in 1..=3 {
             let shard = Some(Shard::new(k, 3).unwrap());
             let share = plan(&dir, &[""], &WalkOptions { shard, ..options.clone() }).unwrap();
-            assert!(share.items.len() < 30);
+            assert_eq!(share.items.len() + share.elsewhere.len(), 30);
+            assert!(!share.items.is_empty() && !share.elsewhere.is_empty());
             union.extend(share.items);
         }
         union.sort_by_key(|item| item.number);

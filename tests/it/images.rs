@@ -304,6 +304,84 @@ fn two_inputs_of_one_relative_path_are_never_taken_for_each_other() {
 }
 
 #[test]
+fn an_output_of_an_input_that_is_gone_may_be_replaced() {
+    for mode in ["threads", "processes"] {
+        for name in ["{stem}.{format}", "{stem}-{width}.{format}"] {
+            let place = Place::new();
+            place.ppm("in/a.ppm", 8, 8, 1);
+            place.ppm("in/b.ppm", 8, 8, 2);
+            let line = format!("images in -o out --format png --name {name} --mode {mode}");
+            place.line(&line).code(0);
+            let before = place.tree("out");
+            fs::remove_file(place.path("in/a.ppm")).expect("it was there");
+            place.line(&format!("{line} --resume")).code(0).says(&["0 done", "1 finished"]);
+            place.png("in/a.png", 8, 8, 3);
+            // Where names are known late, it costs the input alone.
+            let code = if name.contains("width") { 1 } else { 2 };
+            let refused = place.line(&format!("{line} --resume")).code(code);
+            refused.says(&["the output of", "in/a.ppm", "-y"]);
+            assert!(place.tree("out") == before, "nothing was touched");
+            let again = if code == 1 { "--retry-failed" } else { "--resume" };
+            place.line(&format!("{line} {again} -y")).code(0).says(&["1 done", "1 finished"]);
+            assert!(place.tree("out") != before && place.names("out").len() == 2);
+            place.line(&format!("{line} --resume")).code(0).says(&["0 done", "2 finished"]);
+        }
+    }
+}
+
+#[test]
+fn numbers_that_shift_name_all_anew_on_request() {
+    for mode in ["threads", "processes"] {
+        for name in ["{n}.png", "{n}-{width}.png"] {
+            let place = Place::new();
+            place.png("in/b.png", 8, 8, 1);
+            place.png("in/c.png", 8, 8, 2);
+            let line = format!("images in --name {name} --mode {mode} -o");
+            place.line(&format!("{line} out")).code(0);
+            // One that sorts last shifts nothing.
+            place.png("in/d.png", 8, 8, 3);
+            place.line(&format!("{line} out --resume")).code(0).says(&["1 done", "2 finished"]);
+            let before = place.tree("out");
+            place.png("in/a.png", 8, 8, 4);
+            let code = if name.contains("width") { 1 } else { 2 };
+            let refused = place.line(&format!("{line} out --resume")).code(code);
+            let refused = refused.says(&["the output of", "in/b.png", "-y"]);
+            assert!(!refused.stderr.contains("{n} tells"), "{}", refused.stderr);
+            assert!(place.tree("out") == before, "nothing was touched");
+            let again = if code == 1 { "--retry-failed" } else { "--resume" };
+            place.line(&format!("{line} out {again} -y")).code(0).says(&["4 done"]);
+            place.line(&format!("{line} fresh")).code(0);
+            assert!(place.tree("out") == place.tree("fresh"));
+            place.line(&format!("{line} out --resume")).code(0).says(&["0 done", "4 finished"]);
+        }
+    }
+}
+
+#[test]
+fn outputs_of_other_shards_stay_whatever_is_said() {
+    for mode in ["threads", "processes"] {
+        for name in ["x.png", "{width}.png"] {
+            let place = Place::new();
+            (0..8).for_each(|i| place.png(&format!("in/{i}.png"), 8, 8, i));
+            // One input in each share, so that none collides with one of its own.
+            let line = |k| format!("images in -o out --name {name} --mode {mode} --shard {k}/40");
+            let shares = |k: &u32| {
+                let list = place.line(&format!("{} -n", line(*k))).stderr;
+                list.starts_with("1 input")
+            };
+            let alone: Vec<u32> = (1..=40).filter(shares).take(2).collect();
+            let [first, second] = alone[..] else { panic!("{alone:?}") };
+            place.line(&line(first)).code(0);
+            let before = place.tree("out");
+            let code = if name.contains("width") { 1 } else { 2 };
+            let refused = place.line(&format!("{} --resume -y", line(second))).code(code);
+            refused.says(&["the output of", "{n}"]);
+            assert!(place.tree("out") == before, "nothing was touched");
+        }
+    }
+}
+
+#[test]
 fn recipes_stay_apart_and_a_permission_to_replace_is_kept() {
     let place = six();
     place.line("images in -o out -f negate").code(0);

@@ -100,6 +100,9 @@ pub struct StageWriteArgs {
     /// Replace what is not journalled as done; without -y nothing of other inputs or recipes
     #[arg(long)]
     pub resume: bool,
+    /// Manifest of inputs whose outputs stay even with -y; a parent gives it
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, requires = "resume")]
+    pub standing: Option<PathBuf>,
     /// The folder that inputs are relative to, for the journal; a parent gives it
     #[arg(long, value_name = "DIR", allow_hyphen_values = true)]
     pub base: Option<PathBuf>,
