@@ -24,8 +24,9 @@
 //! recipe. What others made it refuses to replace, before it starts where names are known by
 //! then, unless `-y` was given, now or to the run that it goes on with: the header says so.
 //! To others belongs what the same recipe made of inputs that are gone from the list, or that
-//! have another number now, where names hold it; with `-y` those are named anew. Never replaced
-//! are outputs of inputs that are still in the list, other shards' too, and keep their names.
+//! have another number now, where names hold it; with `-y` the latter are named anew. What stays
+//! whatever is said are the outputs of inputs that are in the list, other shards' too, and are
+//! neither made nor named anew.
 //!
 //! Shards of several machines have different bases for the same tree. What joins them goes by
 //! recipe and relative path, which is also what chose the shard, and not by base.

@@ -114,8 +114,8 @@ impl Guard {
     }
 }
 
-/// Those of a list, other shards' inputs, whose outputs the run's recipe has made and which
-/// would have the same names today.
+/// Other shards' inputs that this run must leave alone: its recipe has made their outputs, and
+/// they would have the same names today.
 pub fn standing(items: &[Item], past: &Past, run: &Run) -> impl Iterator<Item = Item> {
     let stands = |item: &&Item| past.get(run, &item.rel).is_some_and(|entry| keeps(entry, item));
     items.iter().filter(stands).cloned()
