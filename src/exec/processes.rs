@@ -23,6 +23,7 @@ use super::{Listening, OnError, gone, interrupted, system};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Observer, StageName};
 use crate::link::{Cancel, Ended, Level, Reason};
+use crate::process::tie;
 
 /// The command lines of the three stages, the program first.
 #[derive(Clone, Debug)]
@@ -170,7 +171,7 @@ impl Family {
         command.process_group(self.group().map_or(0, Pid::as_raw_pid));
         // The writer may have something to remove; the end of its stream tells it to.
         let at_death = if name == StageName::Write { Signal::TERM } else { Signal::KILL };
-        system::tie(&mut command, at_death);
+        tie(&mut command, at_death);
         system::hand(&mut command, events, lock);
         let child = command.spawn().map_err(|e| {
             Error::system(format!("failed to start the {} stage: {e}", name.as_str()))

@@ -1,5 +1,4 @@
-//! System calls that no safe wrapper covers: what a child does between fork and exec, and a
-//! descriptor that is known by its number.
+//! System calls that no safe wrapper covers: descriptors that are known by their number.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -7,32 +6,12 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
-use rustix::process::Signal;
 
 /// The number under which a child finds the events pipe.
 pub const EVENTS_FD: RawFd = 3;
 
 /// The number under which the writer finds the lock of the output folder.
 pub const LOCK_FD: RawFd = 4;
-
-/// Makes the child get `signal` when the calling thread dies.
-pub(super) fn tie(command: &mut Command, signal: Signal) {
-    let parent = rustix::process::getpid();
-    let tie = move || {
-        #[cfg(target_os = "linux")]
-        rustix::process::set_parent_process_death_signal(Some(signal))?;
-        #[cfg(not(target_os = "linux"))]
-        let _ = signal;
-        // It may have died before that call; then no signal would ever come.
-        if rustix::process::getppid() != Some(parent) {
-            return Err(io::Error::from_raw_os_error(libc::ESRCH));
-        }
-        Ok(())
-    };
-    // SAFETY: between fork and exec only async-signal-safe calls are made (prctl, getppid);
-    // nothing is allocated or locked, errors included.
-    unsafe { command.pre_exec(tie) };
-}
 
 /// Makes the child find `events` as [`EVENTS_FD`] and `lock`, if there is one, as [`LOCK_FD`].
 /// Both have to stay open until the child was spawned.

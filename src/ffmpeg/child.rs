@@ -1,0 +1,330 @@
+//! One ffmpeg under care: its own process group, ended with us, its log always drained, its
+//! pipe read or written without ever waiting for more than it is given time for.
+
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{self, Command, ExitStatus, Stdio};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use ffmpeg_sidecar::command::FfmpegCommand;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::{Errno, read, write};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::log::Tail;
+use crate::error::{Error, Kind, Result};
+use crate::link::Cancel;
+use crate::process::tie;
+
+/// How often a wait looks at the wish to stop.
+const TICK: Duration = Duration::from_millis(50);
+/// What the pipe is asked to hold: one system call then moves 1 MiB instead of 64 KiB.
+pub(super) const PIPE_BYTES: usize = 1 << 20;
+
+/// How long an ffmpeg that moves no byte is waited for.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// While it uses no CPU time either: it hangs.
+    pub idle: Duration,
+    /// While it computes: one frame of a slow encoder may take minutes.
+    pub busy: Duration,
+}
+
+impl Default for Patience {
+    /// 30 s, and 10 minutes.
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(30), busy: Duration::from_secs(600) }
+    }
+}
+
+/// Which end of its pipe is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pipe {
+    /// We read what it writes to stdout; its stdin is empty.
+    Out,
+    /// We write what it reads from stdin; its stdout goes nowhere.
+    In,
+}
+
+/// A running ffmpeg. Dropping it kills it, waits for it and joins the thread of its log.
+///
+/// It dies with the *thread* that started it (on Linux), so that thread has to outlive it.
+#[derive(Debug)]
+pub(super) struct Child {
+    /// `decoder` or `encoder`, for errors.
+    name: &'static str,
+    process: process::Child,
+    ended: Option<ExitStatus>,
+    pipe: Option<OwnedFd>,
+    tail: Tail,
+    log: Option<JoinHandle<()>>,
+    watch: Watch,
+}
+
+impl Child {
+    /// Starts it. `on_line` gets each line of its log, on the log's own thread, and must not
+    /// block: while it does, ffmpeg may block on its stderr.
+    pub(super) fn start(
+        name: &'static str,
+        command: FfmpegCommand,
+        pipe: Pipe,
+        patience: Patience,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Self> {
+        let mut command = Command::from(command);
+        let (stdin, stdout) = match pipe {
+            Pipe::Out => (Stdio::null(), Stdio::piped()),
+            Pipe::In => (Stdio::piped(), Stdio::null()),
+        };
+        command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
+        // A terminal's Ctrl-C is for us: ffmpeg would end its file there, short but valid.
+        command.process_group(0);
+        tie(&mut command, Signal::KILL);
+        let program = command.get_program().to_owned();
+        let process = command.spawn().map_err(|e| {
+            Error::system(format!("failed to start {}: {e}", program.to_string_lossy()))
+        })?;
+        let watch = Watch::new(patience, process.id());
+        let tail = Tail::default();
+        // From here on dropping it cleans up.
+        let mut child = Self { name, process, ended: None, pipe: None, tail, log: None, watch };
+        let ours: Option<OwnedFd> = match pipe {
+            Pipe::Out => child.process.stdout.take().map(OwnedFd::from),
+            Pipe::In => child.process.stdin.take().map(OwnedFd::from),
+        };
+        if let Some(fd) = &ours {
+            // A pipe above the user's limit stays small; that costs speed only.
+            #[cfg(target_os = "linux")]
+            let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE_BYTES);
+            let flags = fcntl_getfl(fd).and_then(|f| fcntl_setfl(fd, f | OFlags::NONBLOCK));
+            flags.map_err(|e| Error::system(format!("failed to prepare the {name}'s pipe: {e}")))?;
+        }
+        child.pipe = ours;
+        let stderr = child.process.stderr.take().map(|fd| File::from(OwnedFd::from(fd)));
+        let tail = child.tail.clone();
+        let drain = move || {
+            if let Some(log) = stderr {
+                tail.drain(log, on_line);
+            }
+        };
+        let log = Builder::new().name(format!("{name}-log")).spawn(drain);
+        child.log = Some(log.map_err(|e| {
+            Error::system(format!("failed to start the thread of the {name}'s log: {e}"))
+        })?);
+        Ok(child)
+    }
+
+    /// Fills `out` from its stdout; the number of bytes, fewer only where its output ended.
+    pub(super) fn read(&mut self, out: &mut [u8], cancel: &Cancel) -> Result<usize> {
+        let mut have = 0;
+        while have < out.len() {
+            let Some(fd) = &self.pipe else { break };
+            match read(fd, &mut out[have..]) {
+                Ok(0) => self.pipe = None,
+                Ok(n) => {
+                    have += n;
+                    self.watch.moved();
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait_for(PollFlags::IN, cancel)?,
+                Err(e) => return Err(self.fail(&format!("its output cannot be read ({e})"))),
+            }
+        }
+        Ok(have)
+    }
+
+    /// Writes all of `bytes` to its stdin.
+    pub(super) fn write(&mut self, mut bytes: &[u8], cancel: &Cancel) -> Result<()> {
+        while !bytes.is_empty() {
+            let Some(fd) = &self.pipe else {
+                return Err(self.fail("it was given a frame after its end"));
+            };
+            match write(fd, bytes) {
+                Ok(n) => {
+                    bytes = &bytes[n..];
+                    self.watch.moved();
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => self.wait_for(PollFlags::OUT, cancel)?,
+                // It went away; why is in its log.
+                Err(Errno::PIPE) => return Err(self.fail("it ended before the last frame")),
+                Err(e) => return Err(self.fail(&format!("its input cannot be written ({e})"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the pipe and waits until it has ended and its log is read.
+    ///
+    /// # Errors
+    /// When it ended with anything but 0, quoting its log, or had to be killed.
+    pub(super) fn finish(&mut self, cancel: &Cancel) -> Result<()> {
+        self.pipe = None;
+        self.watch.moved();
+        while self.ended.is_none() {
+            let ended = self.process.try_wait();
+            match ended {
+                Ok(Some(status)) => self.ended = Some(status),
+                Ok(None) => {
+                    self.look(cancel)?;
+                    std::thread::sleep(FINISH_TICK);
+                }
+                Err(e) => return Err(self.fail(&format!("it cannot be waited for ({e})"))),
+            }
+        }
+        self.join_log();
+        match self.ended {
+            Some(status) if status.success() => Ok(()),
+            _ => Err(self.fail("it failed")),
+        }
+    }
+
+    /// Kills it if it still runs, and says what was wrong, how it ended and what it said last.
+    pub(super) fn fail(&mut self, what: &str) -> Error {
+        // It may be about to end by itself; then its own code is the news.
+        let soon = Instant::now() + LAST_WORDS;
+        while self.ended.is_none() && Instant::now() < soon {
+            match self.process.try_wait() {
+                Ok(Some(status)) => self.ended = Some(status),
+                Ok(None) => std::thread::sleep(FINISH_TICK),
+                Err(_) => break,
+            }
+        }
+        let by_itself = self.ended;
+        self.stop();
+        let ended = by_itself.map_or_else(String::new, |status| {
+            match (status.code(), status.signal()) {
+                (Some(code), _) => format!(", exit code {code}"),
+                (None, Some(signal)) => format!(", signal {signal}"),
+                (None, None) => String::new(),
+            }
+        });
+        let said = match self.tail.complaint() {
+            Some(text) => format!(": {text}"),
+            None => " and said nothing".to_owned(),
+        };
+        let (name, id) = (self.name, self.process.id());
+        let killed = by_itself.is_some_and(|status| status.signal().is_some());
+        let kind = if killed { Kind::System } else { Kind::Input };
+        Error::new(kind, format!("the {name} (ffmpeg, process {id}): {what}{ended}{said}"))
+    }
+
+    /// Kills it with all that it started, waits for it, and joins the thread of its log.
+    pub(super) fn stop(&mut self) {
+        self.pipe = None;
+        if self.ended.is_none() {
+            // Not waited for yet, so the number is still its own.
+            if let Some(group) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            self.ended = self.process.wait().ok();
+        }
+        self.join_log();
+    }
+
+    /// The last 64 KiB of what it said.
+    pub(super) fn said(&self) -> String {
+        self.tail.text()
+    }
+
+    fn join_log(&mut self) {
+        if let Some(log) = self.log.take() {
+            // It holds no lock that a panic could poison, and has nothing to say.
+            let _ = log.join();
+        }
+    }
+
+    fn wait_for(&mut self, ready: PollFlags, cancel: &Cancel) -> Result<()> {
+        loop {
+            self.look(cancel)?;
+            let Some(fd) = &self.pipe else { return Ok(()) };
+            let nanos = i64::from(TICK.subsec_nanos());
+            let tick = Timespec { tv_sec: 0, tv_nsec: nanos };
+            match poll(&mut [PollFd::new(&fd.as_fd(), ready)], Some(&tick)) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => return Ok(()),
+                Err(e) => return Err(self.fail(&format!("its pipe cannot be polled ({e})"))),
+            }
+        }
+    }
+
+    /// Ends the wait when somebody wishes to stop, or when it has hung for too long.
+    fn look(&mut self, cancel: &Cancel) -> Result<()> {
+        if cancel.is_now() {
+            self.stop();
+            return Err(cancel.error());
+        }
+        match self.watch.verdict() {
+            None => Ok(()),
+            Some(what) => {
+                self.stop();
+                let said = self.tail.complaint().map(|t| format!(": {t}")).unwrap_or_default();
+                let (name, id) = (self.name, self.process.id());
+                Err(Error::system(format!("the {name} (ffmpeg, process {id}) {what}{said}")))
+            }
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// How often the end of a process is looked for.
+const FINISH_TICK: Duration = Duration::from_millis(2);
+/// How long one that closed its pipe may take to end by itself.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Since when nothing has moved.
+#[derive(Debug)]
+struct Watch {
+    patience: Patience,
+    pid: u32,
+    /// The last byte.
+    moved: Instant,
+    /// The last sign of life: a byte, or CPU time.
+    alive: Instant,
+    cpu: Option<u64>,
+}
+
+impl Watch {
+    fn new(patience: Patience, pid: u32) -> Self {
+        let now = Instant::now();
+        Self { patience, pid, moved: now, alive: now, cpu: None }
+    }
+
+    fn moved(&mut self) {
+        self.moved = Instant::now();
+        self.alive = self.moved;
+    }
+
+    /// Why it is not to be waited for any longer.
+    fn verdict(&mut self) -> Option<String> {
+        let cpu = cpu_ticks(self.pid);
+        if cpu != self.cpu {
+            self.cpu = cpu;
+            self.alive = Instant::now();
+        }
+        let (idle, busy) = (self.alive.elapsed(), self.moved.elapsed());
+        let over = if idle > self.patience.idle { idle } else { busy };
+        let stalled = idle > self.patience.idle || busy > self.patience.busy;
+        let seconds = over.as_secs_f64();
+        stalled.then(|| format!("moved no byte for {seconds:.0} s and was killed"))
+    }
+}
+
+/// CPU time of a process so far, all its threads, in ticks. `None` where the system does not
+/// say; then bytes alone count.
+fn cpu_ticks(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold spaces; user and system time are fields 14 and 15.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(user + system)
+}

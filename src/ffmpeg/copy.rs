@@ -1,0 +1,124 @@
+//! Which streams an output has: the rendered one in its place, the others copied around it,
+//! with the metadata and the dispositions that they had.
+
+use ffmpeg_sidecar::command::FfmpegCommand;
+
+use super::probe::{Clip, Stream, StreamKind};
+use super::time::Micros;
+use crate::error::{Error, Result};
+
+/// The streams of an output, in the clip's order.
+#[derive(Clone, Debug)]
+pub struct Copies<'a> {
+    clip: &'a Clip,
+    kept: Vec<&'a Stream>,
+    rendered: usize,
+    until: Option<Micros>,
+    left_out: Vec<String>,
+}
+
+/// What is not wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Without {
+    /// `--an`.
+    pub audio: bool,
+    /// `--sn`.
+    pub subtitles: bool,
+}
+
+impl<'a> Copies<'a> {
+    /// All streams of `clip`, that of index `rendered` encoded anew, the others copied up to
+    /// `until` from the clip's start.
+    ///
+    /// # Errors
+    /// When `rendered` is no video stream.
+    pub fn new(
+        clip: &'a Clip,
+        rendered: usize,
+        without: Without,
+        until: Option<Micros>,
+    ) -> Result<Self> {
+        let mut kept = Vec::new();
+        let mut left_out = Vec::new();
+        let mut place = None;
+        for stream in clip.streams() {
+            if stream.index == rendered && matches!(stream.kind, StreamKind::Video(_)) {
+                place = Some(kept.len());
+            } else if !wanted(stream, without) {
+                continue;
+            } else if let Some(why) = lost(stream) {
+                left_out.push(format!("stream {} ({why})", stream.index));
+                continue;
+            }
+            kept.push(stream);
+        }
+        let rendered = place
+            .ok_or_else(|| Error::internal(format!("stream {rendered} is no video stream")))?;
+        Ok(Self { clip, kept, rendered, until, left_out })
+    }
+
+    /// Where the streams come from.
+    pub fn clip(&self) -> &'a Clip {
+        self.clip
+    }
+
+    /// The output's streams, by their index there.
+    pub fn kept(&self) -> &[&'a Stream] {
+        &self.kept
+    }
+
+    /// The index in the output of the stream that is encoded.
+    pub fn rendered(&self) -> usize {
+        self.rendered
+    }
+
+    /// What the output does not get although nobody said so, and why: to be said.
+    pub fn left_out(&self) -> &[String] {
+        &self.left_out
+    }
+
+    pub(super) fn until(&self) -> Option<Micros> {
+        self.until
+    }
+
+    /// The options that map the streams, for input 0 with the frames and input 1 with the clip.
+    pub(super) fn maps(&self, command: &mut FfmpegCommand) {
+        for (at, stream) in self.kept.iter().enumerate() {
+            if at == self.rendered {
+                command.map("0:v:0");
+            } else {
+                command.map(format!("1:{}", stream.index));
+            }
+        }
+        command.args(["-map_metadata", "1", "-map_chapters", "1"]);
+        for (at, stream) in self.kept.iter().enumerate() {
+            let index = stream.index;
+            // One explicit mapping turns the automatic ones off, for all streams.
+            command.args([format!("-map_metadata:s:{at}"), format!("1:s:{index}")]);
+            let set = stream.dispositions.join("+");
+            let set = if set.is_empty() { "0".to_owned() } else { set };
+            command.args([format!("-disposition:{at}"), set]);
+            if at != self.rendered {
+                command.args([format!("-c:{at}"), "copy".to_owned()]);
+            }
+        }
+    }
+}
+
+fn wanted(stream: &Stream, without: Without) -> bool {
+    match stream.kind {
+        StreamKind::Audio => !without.audio,
+        StreamKind::Subtitle => !without.subtitles,
+        _ => true,
+    }
+}
+
+/// Why a stream cannot be copied by any container.
+fn lost(stream: &Stream) -> Option<&'static str> {
+    match (&stream.kind, stream.codec.as_deref()) {
+        (StreamKind::Data, None) => Some("data of a kind that ffmpeg does not know"),
+        // What a mov or mp4 keeps its chapters in; they are written anew.
+        (StreamKind::Data, Some("bin_data")) => Some("the text of the chapters, written anew"),
+        _ => None,
+    }
+}

@@ -1,0 +1,368 @@
+//! The decoder: one ffmpeg that writes raw frames to its stdout and their timestamps to its log.
+
+use std::ffi::OsString;
+
+use crossbeam_channel::{Receiver, TryRecvError, TrySendError, bounded};
+use ffmpeg_sidecar::command::FfmpegCommand;
+
+use super::child::{Child, PIPE_BYTES, Patience, Pipe};
+use super::pixels::Pixels;
+use super::probe::{Clip, FORMATS, PROTOCOLS};
+use super::program::{Log, Programs, file_argument};
+use super::showinfo::{self, Line, Record, Scan};
+use super::time::{Micros, TimeBase};
+use crate::error::{Error, Result};
+use crate::frame::{BufferPool, Frame, Layout};
+use crate::link::Cancel;
+
+/// What is decoded, and how.
+#[derive(Clone, Debug)]
+pub struct Decode<'a> {
+    /// The programs.
+    pub programs: &'a Programs,
+    /// The clip.
+    pub clip: &'a Clip,
+    /// The index of its video stream that is rendered.
+    pub stream: usize,
+    /// How its frames cross the pipe.
+    pub pixels: &'a Pixels,
+    /// Which of them.
+    pub window: Window,
+    /// ffmpeg's `-threads`; `None` leaves it to ffmpeg.
+    pub threads: Option<usize>,
+    /// What `--input-args` says: options in front of the input.
+    pub extra: Vec<OsString>,
+    /// How long it may hang.
+    pub patience: Patience,
+}
+
+/// From when to when, counted from the clip's start as ffmpeg's `-ss` and `-to` do: a frame
+/// belongs to it if `from <= time < until`, compared without rounding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window {
+    /// `--ss`.
+    pub from: Option<Micros>,
+    /// `--to`, or `--ss` plus `--t`.
+    pub until: Option<Micros>,
+}
+
+/// A decoded frame and when it is shown.
+#[derive(Debug)]
+pub struct Timed {
+    /// 0.., no holes: the frames given out, not those before the window.
+    pub number: u64,
+    /// When, in ticks of [`Decoder::time_base`], on the clip's own clock.
+    pub ticks: i64,
+    /// Whether it can be decoded without others.
+    pub key: bool,
+    /// How its rows were taken.
+    pub scan: Scan,
+    /// The samples.
+    pub frame: Frame,
+}
+
+/// A running decoder. Dropping it ends it.
+#[derive(Debug)]
+pub struct Decoder<'a> {
+    job: Decode<'a>,
+    child: Child,
+    lines: Receiver<Line>,
+    time_base: Option<TimeBase>,
+    /// Frames since the last configuration: what the next record has to be numbered.
+    expected: u64,
+    /// Frames read, those before the window included.
+    read: u64,
+    given: u64,
+    seek: Seek,
+    over: bool,
+}
+
+/// How far a decoder that was told to seek can be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seek {
+    /// It began at the beginning, or is known to have begun early enough.
+    Sure,
+    /// It began somewhere, and has given no key frame yet.
+    Hoped,
+}
+
+impl<'a> Decoder<'a> {
+    /// Starts it. The calling thread has to outlive it.
+    ///
+    /// # Errors
+    /// When it cannot be started; what the clip does wrong is seen with the first frame.
+    pub fn start(job: Decode<'a>) -> Result<Self> {
+        let seek = if job.window.from.is_some() { Seek::Hoped } else { Seek::Sure };
+        let (child, lines) = spawn(&job, seek)?;
+        Ok(Self {
+            job,
+            child,
+            lines,
+            time_base: None,
+            expected: 0,
+            read: 0,
+            given: 0,
+            seek,
+            over: false,
+        })
+    }
+
+    /// The tick of the frames' times. Known once a frame was read.
+    pub fn time_base(&self) -> Option<TimeBase> {
+        self.time_base
+    }
+
+    /// What it said so far: at most the last 64 KiB.
+    pub fn said(&self) -> String {
+        self.child.said()
+    }
+
+    /// The next frame, with buffers of the pool; `None` after the last.
+    ///
+    /// # Errors
+    /// When ffmpeg fails, ends in the middle of a frame, gives a frame without a timestamp or a
+    /// timestamp without a frame, changes the size of its frames, or hangs; and when `cancel`
+    /// says to stop now.
+    pub fn next(&mut self, pool: &BufferPool, cancel: &Cancel) -> Result<Option<Timed>> {
+        if self.over {
+            return Ok(None);
+        }
+        let next = self.wanted(pool, cancel).map_err(|e| e.within(self.job.clip.path().display()));
+        self.over = !matches!(next, Ok(Some(_)));
+        next
+    }
+
+    /// The next frame inside the window.
+    fn wanted(&mut self, pool: &BufferPool, cancel: &Cancel) -> Result<Option<Timed>> {
+        let start = self.job.clip.start();
+        let Window { from, until } = self.job.window;
+        let (from, until) = (from.map(|m| start.plus(m)), until.map(|m| start.plus(m)));
+        loop {
+            let Some((record, frame)) = self.decoded(pool, cancel)? else {
+                match (self.given, self.seek) {
+                    (0, Seek::Hoped) => self.restart()?,
+                    (0, Seek::Sure) if self.read > 0 => return Err(empty(self.job.window)),
+                    _ => return Ok(None),
+                }
+                continue;
+            };
+            let (Some(base), Some(ticks)) = (self.time_base, record.ticks) else {
+                let number = self.read - 1;
+                return Err(self.child.fail(&format!("frame {number} has no timestamp")));
+            };
+            let early = from.is_some_and(|from| base.is_before(ticks, from));
+            if self.seek == Seek::Hoped {
+                // A frame before the first key frame may be broken: what it refers to was
+                // skipped. Only a key frame at or before the window is early enough.
+                if record.key && (early || from.is_some_and(|f| base.micros(ticks) == f)) {
+                    self.seek = Seek::Sure;
+                } else if !early {
+                    frame.recycle(pool);
+                    self.restart()?;
+                    continue;
+                }
+            }
+            if early {
+                frame.recycle(pool);
+                continue;
+            }
+            if until.is_some_and(|until| !base.is_before(ticks, until)) {
+                frame.recycle(pool);
+                self.child.stop();
+                if self.given == 0 {
+                    return Err(empty(self.job.window));
+                }
+                return Ok(None);
+            }
+            let number = self.given;
+            self.given += 1;
+            let Record { key, scan, .. } = record;
+            return Ok(Some(Timed { number, ticks, key, scan, frame }));
+        }
+    }
+
+    /// From the beginning of the clip, since the seek went too far.
+    fn restart(&mut self) -> Result<()> {
+        self.seek = Seek::Sure;
+        self.child.stop();
+        (self.child, self.lines) = spawn(&self.job, self.seek)?;
+        (self.time_base, self.expected, self.read) = (None, 0, 0);
+        Ok(())
+    }
+
+    /// The next frame of the pipe and what was said of it.
+    fn decoded(&mut self, pool: &BufferPool, cancel: &Cancel) -> Result<Option<(Record, Frame)>> {
+        let mut frame = Frame::from_pool(*self.job.pixels.layout(), pool);
+        let (got, whole) = fill(&mut self.child, &mut frame, cancel)?;
+        if got == 0 {
+            frame.recycle(pool);
+            return self.end(cancel).map(|()| None);
+        }
+        let number = self.read;
+        if got < whole {
+            let what = format!("frame {number} has {got} bytes of {whole}");
+            return Err(self.child.fail(&what));
+        }
+        let record = self.record(cancel)?;
+        self.read += 1;
+        Ok(Some((record, frame)))
+    }
+
+    /// What was said of the frame just read. It is waited for as long as the log goes on.
+    fn record(&mut self, cancel: &Cancel) -> Result<Record> {
+        let number = self.read;
+        loop {
+            let line = crossbeam_channel::select! {
+                recv(self.lines) -> line => line,
+                recv(cancel.now()) -> _ => {
+                    self.child.stop();
+                    return Err(cancel.error());
+                }
+                default(self.job.patience.idle) => {
+                    let seconds = self.job.patience.idle.as_secs();
+                    return Err(self.child.fail(
+                        &format!("the time of frame {number} was not said within {seconds} s")));
+                }
+            };
+            match line {
+                Err(_) => {
+                    return Err(self.child.fail(&format!("the time of frame {number} was not said")));
+                }
+                Ok(Line::Config(base)) => self.configure(base)?,
+                Ok(Line::Frame(record)) => {
+                    self.check(&record)?;
+                    self.expected += 1;
+                    return Ok(record);
+                }
+            }
+        }
+    }
+
+    fn configure(&mut self, base: TimeBase) -> Result<()> {
+        if let Some(before) = self.time_base.filter(|before| *before != base) {
+            let (number, before) = (self.read, before);
+            let what = format!("the time base changes from {before} to {base} at frame {number}");
+            return Err(self.child.fail(&what));
+        }
+        self.time_base = Some(base);
+        self.expected = 0;
+        Ok(())
+    }
+
+    fn check(&mut self, record: &Record) -> Result<()> {
+        let (number, size) = (self.read, self.job.pixels.layout().size());
+        if record.number != self.expected {
+            let (said, expected) = (record.number, self.expected);
+            let what = format!("the time of frame {said} was said where {expected} was due");
+            return Err(self.child.fail(&what));
+        }
+        if record.size != size {
+            let what = format!(
+                "the clip changes its size from {size} to {} at frame {number}",
+                record.size
+            );
+            return Err(self.child.fail(&what));
+        }
+        Ok(())
+    }
+
+    /// Its output ended between two frames: whether that was the end of the clip.
+    fn end(&mut self, cancel: &Cancel) -> Result<()> {
+        self.child.finish(cancel)?;
+        // Its log is read to the end by now.
+        loop {
+            match self.lines.try_recv() {
+                Ok(Line::Config(_)) => {}
+                Ok(Line::Frame(_)) => {
+                    let (read, said) = (self.read, self.read + 1);
+                    return Err(self.child.fail(&format!("it gave {read} frames and said {said}")));
+                }
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        // Code 0 proves nothing: it is what a clip without one decodable frame gives. After a
+        // seek there may be none.
+        if self.read == 0 && self.seek == Seek::Sure {
+            return Err(self.child.fail("it gave no frame"));
+        }
+        Ok(())
+    }
+}
+
+/// The command, for this ffmpeg and for `--dry-run`.
+fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
+    let mut command = job.programs.ffmpeg(Log::Info);
+    // `-copyts` keeps the clip's own clock, `-noautorotate` the frames as they are stored.
+    command.args(["-copyts", "-noautorotate"]);
+    if let (Seek::Hoped, Some(from)) = (seek, job.window.from) {
+        // The key frame before; which frames count is decided by their timestamps here.
+        command.arg("-noaccurate_seek").seek(from.to_string());
+    }
+    if let Some(threads) = job.threads {
+        command.args(["-threads", &threads.to_string()]);
+    }
+    command.args(["-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
+    command.args(&job.extra);
+    command.input(file_argument(job.clip.path())?);
+    command.map(format!("0:{}", job.stream));
+    let hide_range = if job.pixels.reorders() { ",setparams=range=limited" } else { "" };
+    command.filter(format!("showinfo=checksum=0{hide_range}"));
+    command.fps_mode("passthrough").args(["-map_metadata", "-1", "-map_chapters", "-1"]);
+    command.format("rawvideo").pix_fmt(job.pixels.pipe()).output("pipe:1");
+    Ok(command)
+}
+
+/// Starts ffmpeg with a channel for what showinfo says.
+fn spawn(job: &Decode<'_>, seek: Seek) -> Result<(Child, Receiver<Line>)> {
+    // More records than the frames that fit into the pipe and into ffmpeg's own buffers are
+    // records of frames that will not come.
+    let frame = usize::try_from(job.pixels.layout().bytes()).unwrap_or(usize::MAX);
+    let (tell, lines) = bounded(AHEAD + (PIPE_BYTES + OWN_BYTES) / frame.max(1));
+    let mut tell = Some(tell);
+    let on_line = move |line: &str| {
+        let Some(line) = showinfo::parse(line) else { return };
+        // Never blocks: whoever floods its log ends its own channel, and is drained on.
+        if let Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) =
+            tell.as_ref().map(|tell| tell.try_send(line))
+        {
+            tell = None;
+        }
+    };
+    let command = command(job, seek)?;
+    let child = Child::start("decoder", command, Pipe::Out, job.patience, on_line)?;
+    Ok((child, lines))
+}
+
+/// The error for a window without a frame.
+fn empty(window: Window) -> Error {
+    let from = window.from.map_or("the start".to_owned(), |m| m.to_string());
+    let until = window.until.map_or("the end".to_owned(), |m| m.to_string());
+    Error::usage(format!("no frame lies between {from} and {until} (--ss, --to, --t)"))
+}
+
+/// Frames that ffmpeg may hold between showinfo and its output: 9.0 has queues of 8.
+const AHEAD: usize = 1024;
+/// What ffmpeg buffers of its output: 32 KiB in 5.1 and 9.0.
+const OWN_BYTES: usize = 64 << 10;
+
+/// Reads one frame: the bytes that came, and those of a whole one.
+fn fill(child: &mut Child, frame: &mut Frame, cancel: &Cancel) -> Result<(u64, u64)> {
+    let layout: Layout = *frame.layout();
+    let mut got = 0;
+    for (shape, plane) in layout.planes().zip(frame.planes_mut()) {
+        let samples = shape.row() * shape.height;
+        let bytes: &mut [u8] = if let Some(bytes) = plane.data_mut::<u8>() {
+            &mut bytes[..samples]
+        } else if let Some(words) = plane.data_mut::<u16>() {
+            bytemuck::cast_slice_mut(&mut words[..samples])
+        } else {
+            return Err(Error::internal("frames of floats do not cross a pipe"));
+        };
+        let read = child.read(bytes, cancel)?;
+        got += read as u64;
+        if read < bytes.len() {
+            break;
+        }
+    }
+    Ok((got, layout.bytes()))
+}

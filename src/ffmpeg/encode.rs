@@ -1,0 +1,276 @@
+//! The encoder: one ffmpeg that takes our frames as NUT on its stdin, and everything else that
+//! the clip has from the clip itself.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+
+use ffmpeg_sidecar::command::FfmpegCommand;
+
+use super::child::{Child, Patience, Pipe};
+use super::copy::Copies;
+use super::nut::{Head, Nut};
+use super::pixels::Pixels;
+use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS};
+use super::program::{Log, Programs, file_argument};
+use super::time::TimeBase;
+use crate::error::{Error, Result};
+use crate::frame::{Frame, Layout};
+use crate::link::Cancel;
+
+/// What is encoded, and how.
+#[derive(Clone, Debug)]
+pub struct Encode<'a> {
+    /// The programs.
+    pub programs: &'a Programs,
+    /// Where the rest comes from, and which of it.
+    pub copies: &'a Copies<'a>,
+    /// How frames cross the pipe, in the clip's own size.
+    pub pixels: &'a Pixels,
+    /// What frames are: the clip's layout, with another size if the chain changes it.
+    pub layout: Layout,
+    /// Width to height of a pixel; the clip's, unless the chain changes it.
+    pub aspect: Option<(u32, u32)>,
+    /// The tick of the frames' times.
+    pub time_base: TimeBase,
+    /// The first frame's time.
+    pub first: i64,
+    /// What the times in the output count from.
+    pub origin: Origin,
+    /// How the output says its colour; `None` stays unsaid.
+    pub color: ColorTags,
+    /// ffmpeg's options that choose and tune the encoder.
+    pub codec: Codec,
+    /// What stands after `--`.
+    pub extra: Vec<OsString>,
+    /// How long it may hang.
+    pub patience: Patience,
+}
+
+/// The encoder and its tuning; `None` leaves it to ffmpeg and the container.
+#[derive(Clone, Debug, Default)]
+pub struct Codec {
+    /// `--codec`.
+    pub name: Option<String>,
+    /// `--crf`.
+    pub crf: Option<String>,
+    /// `--preset`.
+    pub preset: Option<String>,
+    /// `--ffmpeg-threads`.
+    pub threads: Option<usize>,
+}
+
+/// What the times in the output count from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The clip's own zero: all timestamps stay as they are.
+    Clip,
+    /// The first frame, which comes to 0: the clip was trimmed.
+    First,
+}
+
+/// A running encoder. Dropping it ends it and leaves a file that is not whole, which its owner
+/// has to remove.
+#[derive(Debug)]
+pub struct Encoder {
+    child: Child,
+    nut: Nut,
+    layout: Layout,
+    /// What is added to a frame's time, so that NUT's begin at 0 or later.
+    shift: i64,
+    written: u64,
+}
+
+impl Encoder {
+    /// Starts it, to write to `out`, which has the extension that chooses the container. The
+    /// calling thread has to outlive it.
+    ///
+    /// # Errors
+    /// When it cannot be started. What it does not like about its options is the error of the
+    /// first frames or of [`Encoder::finish`].
+    pub fn start(job: &Encode<'_>, out: &Path, cancel: &Cancel) -> Result<Self> {
+        let shift = job.shift();
+        let command = job.command(out)?;
+        let child = Child::start("encoder", command, Pipe::In, job.patience, |_| {})?;
+        let (nut, opening) = Nut::new(Head {
+            size: job.layout.size(),
+            tag: job.pixels.tag(),
+            time_base: job.time_base,
+            aspect: job.aspect,
+            frame_bytes: job.layout.bytes(),
+        });
+        let mut encoder = Self { child, nut, layout: job.layout, shift, written: 0 };
+        encoder.child.write(&opening, cancel)?;
+        Ok(encoder)
+    }
+
+    /// Hands it the next frame, shown at `ticks`.
+    ///
+    /// # Errors
+    /// When it ended, hangs, or the frame is not later than the one before; and when `cancel`
+    /// says to stop now.
+    pub fn write(&mut self, frame: &Frame, ticks: i64, cancel: &Cancel) -> Result<()> {
+        let number = self.written;
+        if *frame.layout() != self.layout {
+            let (has, wants) = (frame.layout(), self.layout);
+            return Err(Error::internal(format!("frame {number} is {has}, not {wants}")));
+        }
+        let shifted = ticks.saturating_add(self.shift);
+        let head = self.nut.frame(shifted).map_err(|e| e.within(format!("frame {number}")))?;
+        self.child.write(&head, cancel)?;
+        for (shape, plane) in self.layout.planes().zip(frame.planes()) {
+            let bytes: &[u8] = if let Some(bytes) = plane.data::<u8>() {
+                bytes
+            } else if let Some(words) = plane.data::<u16>() {
+                bytemuck::cast_slice(words)
+            } else {
+                return Err(Error::internal("frames of floats do not cross a pipe"));
+            };
+            let (row, stride) = (shape.row(), plane.stride());
+            let each = self.layout.depth().bytes();
+            if row == stride {
+                self.child.write(&bytes[..row * shape.height * each], cancel)?;
+                continue;
+            }
+            for y in 0..shape.height {
+                let start = y * stride * each;
+                self.child.write(&bytes[start..start + row * each], cancel)?;
+            }
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Ends its input and waits until it has written its file; the number of frames that it
+    /// was given. That it took all of them is for the caller to check on the file.
+    ///
+    /// # Errors
+    /// When it fails or hangs.
+    pub fn finish(mut self, cancel: &Cancel) -> Result<u64> {
+        self.child.finish(cancel)?;
+        Ok(self.written)
+    }
+
+    /// What it said so far: at most the last 64 KiB.
+    pub fn said(&self) -> String {
+        self.child.said()
+    }
+}
+
+impl Encode<'_> {
+    /// What is added to each time.
+    fn shift(&self) -> i64 {
+        match self.origin {
+            Origin::First => self.first.saturating_neg(),
+            // NUT has no time below 0; the encoder's ffmpeg takes the shift back.
+            Origin::Clip => self.first.min(0).saturating_neg(),
+        }
+    }
+
+    /// The command, for this ffmpeg and for `--dry-run`.
+    fn command(&self, out: &Path) -> Result<FfmpegCommand> {
+        let mut command = self.programs.ffmpeg(Log::Warnings);
+        command.overwrite().arg("-copyts");
+        command.format("nut").input("pipe:0");
+        self.second_input(&mut command)?;
+        self.copies.maps(&mut command);
+        self.rendered(&mut command);
+        // An explicit time base is exact in 5.1 and 9.0; passthrough alone is not.
+        command.fps_mode("passthrough");
+        command.args(["-enc_time_base", &self.time_base.to_string()]);
+        if still(out) {
+            command.args(["-update", "1"]);
+        }
+        command.args(&self.extra);
+        command.output(file_argument(out)?);
+        Ok(command)
+    }
+
+    /// The clip, cut to the frames that were decoded if its beginning or end was cut off.
+    fn second_input(&self, command: &mut FfmpegCommand) -> Result<()> {
+        let clip: &Clip = self.copies.clip();
+        if self.origin == Origin::First {
+            let first = self.time_base.micros(self.first);
+            command.seek(first.minus(clip.start()).to_string());
+            if let Some(until) = self.copies.until() {
+                let length = until.minus(first.minus(clip.start()));
+                command.duration(length.to_string());
+            }
+            command.args(["-itsoffset", &format!("{}us", first.0.saturating_neg())]);
+        }
+        command.args(["-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
+        command.input(file_argument(clip.path())?);
+        Ok(())
+    }
+
+    /// Options of the one stream that is encoded.
+    fn rendered(&self, command: &mut FfmpegCommand) {
+        let at = self.copies.rendered();
+        let mut set = |option: &str, value: &str| {
+            command.args([format!("{option}:{at}"), value.to_owned()]);
+        };
+        let codec = &self.codec;
+        for (option, value) in
+            [("-c", &codec.name), ("-crf", &codec.crf), ("-preset", &codec.preset)]
+        {
+            if let Some(value) = value {
+                set(option, value);
+            }
+        }
+        if let Some(threads) = codec.threads {
+            set("-threads", &threads.to_string());
+        }
+        if let Some(format) = self.pixels.encoder() {
+            set("-pix_fmt", format);
+        }
+        let filters = self.filters();
+        if !filters.is_empty() {
+            set("-filter", &filters.join(","));
+        }
+        if let Some(siting) = &self.color.siting {
+            set("-chroma_sample_location", siting);
+        }
+    }
+
+    /// Filters that change no pixel: NUT carries neither colour nor times below 0.
+    fn filters(&self) -> Vec<String> {
+        let color = &self.color;
+        let tags = [
+            ("range", &color.range),
+            ("colorspace", &color.matrix),
+            ("color_primaries", &color.primaries),
+            ("color_trc", &color.transfer),
+        ];
+        let said = tags.iter().filter_map(|(name, tag)| Some(format!("{name}={}", tag.as_ref()?)));
+        let said: Vec<String> = said.collect();
+        let mut filters = Vec::new();
+        if !said.is_empty() {
+            filters.push(format!("setparams={}", said.join(":")));
+        }
+        let back = if self.origin == Origin::Clip { self.shift() } else { 0 };
+        if back > 0 {
+            filters.push(format!("setpts=PTS-{back}"));
+        }
+        filters
+    }
+}
+
+/// Whether an output is one still picture, for which ffmpeg wants to be told so.
+fn still(out: &Path) -> bool {
+    let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "ppm", "pgm", "tga", "jxl"]
+        .iter()
+        .any(|e| extension.eq_ignore_ascii_case(e))
+}
+
+/// Bytes of a finished output.
+///
+/// # Errors
+/// When it is missing or empty, which code 0 does not rule out.
+pub fn written(out: &Path) -> Result<u64> {
+    let bytes = fs::metadata(out).map_err(|e| Error::io("find the encoder's", out, &e))?.len();
+    if bytes == 0 {
+        return Err(Error::system(format!("the encoder left {} empty", out.display())));
+    }
+    Ok(bytes)
+}

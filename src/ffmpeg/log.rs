@@ -1,0 +1,132 @@
+//! What an ffmpeg says on its stderr: read to the end whatever it says, the last part kept.
+
+use std::collections::VecDeque;
+use std::io::{self, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ffmpeg_sidecar::event::{FfmpegEvent, LogLevel};
+use ffmpeg_sidecar::log_parser::FfmpegLogParser;
+
+/// How many bytes of it are kept.
+const KEPT_BYTES: usize = 64 << 10;
+/// The longest line that is handed on; the rest of a longer one is dropped. A record of
+/// showinfo has some 200 bytes, a frame's side data is printed in hex and may have thousands.
+const LINE_BYTES: usize = 4 << 10;
+/// How many of its complaints an error quotes, the last ones.
+const QUOTED: usize = 3;
+
+/// The last 64 KiB of the log, shared between the thread that reads and whoever asks.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tail(Arc<Mutex<VecDeque<u8>>>);
+
+impl Tail {
+    /// Reads `log` to its end, whatever is in it; `on_line` gets each line without its end.
+    /// Progress reports end in a carriage return, so that is an end, too.
+    pub(super) fn drain(&self, mut log: impl Read, mut on_line: impl FnMut(&str)) {
+        let mut piece = vec![0; 16 << 10];
+        let mut line = Vec::new();
+        loop {
+            let got = match log.read(&mut piece) {
+                Ok(0) => break,
+                Ok(got) => &piece[..got],
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
+            self.keep(got);
+            for &byte in got {
+                match byte {
+                    b'\n' | b'\r' if line.is_empty() => {}
+                    b'\n' | b'\r' => {
+                        on_line(&String::from_utf8_lossy(&line));
+                        line.clear();
+                    }
+                    _ if line.len() < LINE_BYTES => line.push(byte),
+                    _ => {}
+                }
+            }
+        }
+        if !line.is_empty() {
+            on_line(&String::from_utf8_lossy(&line));
+        }
+    }
+
+    fn keep(&self, bytes: &[u8]) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(&bytes[bytes.len().saturating_sub(KEPT_BYTES)..]);
+        let over = kept.len().saturating_sub(KEPT_BYTES);
+        kept.drain(..over);
+    }
+
+    /// All that was kept.
+    pub(super) fn text(&self) -> String {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (a, b) = kept.as_slices();
+        String::from_utf8_lossy(&[a, b].concat()).into_owned()
+    }
+
+    /// The cause as ffmpeg names it: its last lines of level error or fatal, else the last
+    /// line of any kind. `None` if it said nothing.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let text = self.text();
+        let lines = || text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty());
+        let errors: Vec<&str> = lines().filter(|line| is_error(line)).collect();
+        let last = &errors[errors.len().saturating_sub(QUOTED)..];
+        if last.is_empty() {
+            return lines().next_back().map(|line| bare(line).to_owned());
+        }
+        Some(last.iter().map(|line| bare(line)).collect::<Vec<_>>().join("; "))
+    }
+}
+
+fn is_error(line: &str) -> bool {
+    matches!(
+        FfmpegLogParser::new(line.as_bytes()).parse_next_event(),
+        Ok(FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal, _))
+    )
+}
+
+/// A line without what stands in brackets in front of it: level, and part with its address.
+fn bare(line: &str) -> &str {
+    let mut rest = line;
+    while let Some((_, after)) = rest.strip_prefix('[').and_then(|r| r.split_once("] ")) {
+        rest = after.trim_start();
+    }
+    rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_errors_are_the_cause() {
+        let tail = Tail::default();
+        let log = "[info] Input #0\r\n[h264 @ 0x55] [error] a\n[error] b\n[fatal] c\n\
+                   [error] d\nframe=1 fps=0\r[info] bye\n";
+        let mut lines = Vec::new();
+        tail.drain(log.as_bytes(), |line| lines.push(line.to_owned()));
+        assert_eq!(lines.len(), 7);
+        assert_eq!(lines[5], "frame=1 fps=0");
+        assert_eq!(tail.complaint().unwrap(), "b; c; d");
+    }
+
+    #[test]
+    fn without_an_error_the_last_line_has_to_do() {
+        let tail = Tail::default();
+        assert_eq!(tail.complaint(), None);
+        tail.drain("sh: 1: nothing\nkilled".as_bytes(), |_| {});
+        assert_eq!(tail.complaint().unwrap(), "killed");
+    }
+
+    #[test]
+    fn a_flood_is_read_and_its_end_kept() {
+        let tail = Tail::default();
+        let mut flood = vec![b'x'; 3 << 20];
+        flood.extend(b"\n[error] the end \xff\n");
+        let mut longest = 0;
+        tail.drain(flood.as_slice(), |line| longest = longest.max(line.len()));
+        assert_eq!(longest, LINE_BYTES);
+        assert!(tail.text().len() <= KEPT_BYTES + 2, "{}", tail.text().len());
+        assert_eq!(tail.complaint().unwrap(), "the end \u{fffd}");
+    }
+}

@@ -1,0 +1,48 @@
+//! Clips through ffmpeg: found, probed, decoded and encoded, each in a process of its own.
+//!
+//! How a clip goes through:
+//!
+//! 1. [`Programs::find`] finds ffmpeg and ffprobe, 5.1 or later.
+//! 2. [`Clip::probe`] asks ffprobe what the clip is, and [`Clip::main_video`] which stream is
+//!    rendered. Nothing that the clip names is opened.
+//! 3. [`Pixels::of`] finds the layout of ours that takes its frames without loss, and what they
+//!    mean by its tags.
+//! 4. A [`Decoder`] runs one ffmpeg that writes raw frames to its stdout, exactly frame size
+//!    after frame size, and says each frame's timestamp on its stderr. Both are matched one to
+//!    one: a [`Timed`] frame.
+//! 5. [`Copies`] says which streams the output has. An [`Encoder`] runs a second ffmpeg that
+//!    takes the filtered frames as NUT on its stdin, with the same timestamps in the same time
+//!    base, and everything else (sound, subtitles, attachments, chapters, metadata) from the
+//!    clip's own file.
+//! 6. The caller asks [`Clip::unchanged`] and renames the output.
+//!
+//! Each ffmpeg is the leader of a process group of its own, dies with the thread that started
+//! it, is killed when it hangs or when its owner is dropped, and has its stderr drained by a
+//! thread of its own whatever it says. Commands are built and logs read with ffmpeg-sidecar;
+//! its iterator over frames is not used, since it invents timestamps and can hang.
+//!
+//! Notes with a version were measured with ffmpeg 5.1.9 (Debian) and 9.0.2 (a static build).
+
+mod child;
+mod copy;
+mod decode;
+mod encode;
+mod log;
+mod nut;
+mod pixels;
+mod probe;
+mod program;
+mod showinfo;
+#[cfg(test)]
+mod tests;
+mod time;
+
+pub use child::Patience;
+pub use copy::{Copies, Without};
+pub use decode::{Decode, Decoder, Timed, Window};
+pub use encode::{Codec, Encode, Encoder, Origin, written};
+pub use pixels::{Pixels, Wishes};
+pub use probe::{Clip, ColorTags, Stream, StreamKind, Video};
+pub use program::Programs;
+pub use showinfo::Scan;
+pub use time::{Micros, TimeBase};

@@ -1,0 +1,458 @@
+//! What a clip is: its streams, tags and side data, as ffprobe's JSON gives them, validated.
+//!
+//! ffprobe is the source, not the log of `ffmpeg -i`: the log has no time base of a stream, no
+//! rotation as a number, rounds rates to two decimals, and its form changes between versions.
+
+use std::fs::{self, Metadata};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::program::{Programs, file_argument};
+use super::time::{Micros, TimeBase};
+use crate::error::{Error, Result};
+use crate::frame::Size;
+
+/// Demuxers that read one file and nothing that it names. Playlists, concat scripts, image
+/// patterns, descriptions of streams and scripts are missing on purpose: a file of theirs
+/// renamed `.mp4` would make ffmpeg open what it names. `-protocol_whitelist` alone does not
+/// stop that for `file:` (5.1 and 9.0).
+pub(super) const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpegtsraw,mpeg,\
+mpegvideo,flv,live_flv,asf,asf_o,wtv,nut,ogg,gif,apng,webp,webp_anim,h261,h263,h264,hevc,vvc,evc,m4v,\
+obu,av1,ivf,vc1,vc1test,avs,avs2,avs3,cavsvideo,dirac,dnxhd,mxf,mxg,gxf,dv,rm,nuv,nsv,lxf,lmlm4,mjpeg,\
+mjpeg_2000,ingenient,yuv4mpegpipe,flic,fits,smk,bink,roq,idcin,ea,wc3movie,4xm,film_cpk,cine,r3d,\
+smjpeg,swf,thp,tmv,vivo,pva,pmp,moflex,mods,mv,mvi,ipu,ipmovie,ifv,iv8,dxa,cdxl,c93,anm,bfi,\
+bethsoftvid,rl2,rpl,yop,xmv,vmd,vividas,tiertexseq,siff,sga,segafilm,psxstr,paf,mm,mlv,jv,hnm,gdv,frm,\
+filmstrip,dsicin,cdg,bmv,avr,avi,amv,argo_brp,msf,mtv,nc,viv,ty,v210,v210x";
+
+/// Files may name nothing but themselves.
+pub(super) const PROTOCOLS: &str = "file";
+
+/// What ffprobe may say: a clip with 100,000 chapters says some 20 MB.
+const SAID_BYTES: u64 = 64 << 20;
+
+/// A clip: what stays the same while it is rendered.
+#[derive(Clone, Debug)]
+pub struct Clip {
+    path: PathBuf,
+    stamp: Stamp,
+    formats: String,
+    start: Option<Micros>,
+    duration: Option<Micros>,
+    tags: Map<String, Value>,
+    chapters: Vec<Value>,
+    streams: Vec<Stream>,
+}
+
+/// Which state of a file was probed: size and time of change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    bytes: u64,
+    changed: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(meta: &Metadata) -> Self {
+        Self { bytes: meta.len(), changed: meta.modified().ok() }
+    }
+}
+
+/// One stream. Its place in [`Clip::streams`] is its index in ffmpeg's maps.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// 0.., ffmpeg's number in `-map 0:N`.
+    pub index: usize,
+    /// What it carries.
+    pub kind: StreamKind,
+    /// ffmpeg's name of the codec; `None` where ffmpeg knows none.
+    pub codec: Option<String>,
+    /// Names of the dispositions that are set, like `default` and `attached_pic`.
+    pub dispositions: Vec<String>,
+    /// Metadata: language, title, handler and what else there is.
+    pub tags: Map<String, Value>,
+    /// The tick of its timestamps.
+    pub time_base: TimeBase,
+    /// The first timestamp in ticks, where the container knows it.
+    pub start: Option<i64>,
+    /// Its length in ticks, where the container knows it.
+    pub duration: Option<i64>,
+    /// How many packets the container says it has; not frames, and not to be relied on.
+    pub packets: Option<u64>,
+}
+
+/// What a stream carries.
+#[derive(Clone, Debug)]
+pub enum StreamKind {
+    /// Pictures; cover art too.
+    Video(Box<Video>),
+    /// Sound.
+    Audio,
+    /// Subtitles.
+    Subtitle,
+    /// Fonts and other files.
+    Attachment,
+    /// Time codes, telemetry and what ffmpeg does not know.
+    Data,
+}
+
+/// What a video stream is made of. Words are ffmpeg's; `None` is "not said".
+#[derive(Clone, Debug)]
+pub struct Video {
+    /// As stored, before any rotation.
+    pub size: Size,
+    /// ffmpeg's name, like `yuv420p10le`. `None` if no frame could be decoded for it.
+    pub pix_fmt: Option<String>,
+    /// Width to height of a pixel, both at least 1.
+    pub aspect: Option<(u32, u32)>,
+    /// Matrix, range, primaries, transfer and siting.
+    pub color: ColorTags,
+    /// `progressive`, `tt`, `bb`, `tb`, `bt`.
+    pub field_order: Option<String>,
+    /// Frames per second on average.
+    pub average_rate: Option<TimeBase>,
+    /// The lowest rate at which all timestamps fall on a frame.
+    pub base_rate: Option<TimeBase>,
+    /// Degrees by which players turn it, counter-clockwise, by the display matrix.
+    pub rotation: Option<i32>,
+    /// Side data as ffprobe gives it: mastering display, content light level, display matrix,
+    /// spherical and stereo descriptions.
+    pub side_data: Vec<Map<String, Value>>,
+}
+
+/// How colour is coded, in ffmpeg's words; `None` where the stream does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ColorTags {
+    /// `tv` or `pc`.
+    pub range: Option<String>,
+    /// The matrix: `bt709`, `smpte170m`, `bt470bg`, `bt2020nc`, `gbr`.
+    pub matrix: Option<String>,
+    /// `bt709`, `bt2020`, ...
+    pub primaries: Option<String>,
+    /// `bt709`, `smpte2084`, `arib-std-b67`, ...
+    pub transfer: Option<String>,
+    /// `left`, `center`, `topleft`, ...
+    pub siting: Option<String>,
+}
+
+impl Clip {
+    /// Asks ffprobe what `path` is. Nothing that the file names is opened.
+    ///
+    /// # Errors
+    /// `Usage` when it is no regular file (a FIFO can be read only once, and a render reads
+    /// twice); `Input` when ffprobe finds no clip in it.
+    pub fn probe(programs: &Programs, path: &Path) -> Result<Self> {
+        let meta = fs::metadata(path)
+            .map_err(|e| Error::usage(format!("failed to open {}: {e}", path.display())))?;
+        if !meta.is_file() {
+            let path = path.display();
+            return Err(Error::usage(format!("{path} is not a regular file; a clip is read twice")));
+        }
+        let said = ask(programs, path)?;
+        let parsed = serde_json::from_slice::<Said>(&said).map_err(|e| {
+            Error::input(format!("{}: ffprobe's answer cannot be read: {e}", path.display()))
+        })?;
+        Self::new(path, Stamp::of(&meta), parsed).map_err(|e| e.within(path.display()))
+    }
+
+    fn new(path: &Path, stamp: Stamp, said: Said) -> Result<Self> {
+        let streams = said.streams.into_iter().enumerate();
+        let streams = streams.map(|(at, stream)| stream.checked(at)).collect::<Result<Vec<_>>>()?;
+        let path = std::path::absolute(path).map_err(|e| Error::io("find", path, &e))?;
+        let micros = |text: &Option<String>| text.as_deref().and_then(Micros::parse_seconds);
+        Ok(Self {
+            path,
+            stamp,
+            start: micros(&said.format.start_time),
+            duration: micros(&said.format.duration),
+            formats: said.format.format_name,
+            tags: said.format.tags,
+            chapters: said.chapters,
+            streams,
+        })
+    }
+
+    /// Where it is, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// ffmpeg's names of the container, like `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub fn formats(&self) -> &str {
+        &self.formats
+    }
+
+    /// The earliest timestamp of all streams; ffmpeg's `-ss` counts from here.
+    pub fn start(&self) -> Micros {
+        self.start.unwrap_or_default()
+    }
+
+    /// Its length, where the container knows it.
+    pub fn duration(&self) -> Option<Micros> {
+        self.duration
+    }
+
+    /// The file's metadata.
+    pub fn tags(&self) -> &Map<String, Value> {
+        &self.tags
+    }
+
+    /// The chapters, as ffprobe gives them.
+    pub fn chapters(&self) -> &[Value] {
+        &self.chapters
+    }
+
+    /// All streams, by index.
+    pub fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// The video stream that ffmpeg itself would take: the most pixels, where a default stream
+    /// counts 5 million more; cover art only where there is nothing else.
+    ///
+    /// # Errors
+    /// When there is no video stream.
+    pub fn main_video(&self) -> Result<(&Stream, &Video)> {
+        let mut best: Option<(u64, &Stream, &Video)> = None;
+        for (stream, video) in self.videos() {
+            let preferred = if stream.is("default") { 5_000_000 } else { 0 };
+            let score =
+                if stream.is("attached_pic") { 1 } else { 2 + video.size.pixels() + preferred };
+            if best.is_none_or(|(high, ..)| score > high) {
+                best = Some((score, stream, video));
+            }
+        }
+        best.map(|(_, stream, video)| (stream, video))
+            .ok_or_else(|| Error::input(format!("{} has no video stream", self.path.display())))
+    }
+
+    /// The video streams, cover art included.
+    pub fn videos(&self) -> impl Iterator<Item = (&Stream, &Video)> {
+        self.streams.iter().filter_map(|stream| match &stream.kind {
+            StreamKind::Video(video) => Some((stream, &**video)),
+            _ => None,
+        })
+    }
+
+    /// Checks that the file is still the one that was probed: to be asked before a commit.
+    ///
+    /// # Errors
+    /// When its size or its time of change is another.
+    pub fn unchanged(&self) -> Result<()> {
+        let meta = fs::metadata(&self.path).map_err(|e| Error::io("look at", &self.path, &e))?;
+        if Stamp::of(&meta) == self.stamp {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(Error::input(format!("{path} was changed while it was read (it had {} bytes, and has {})",
+            self.stamp.bytes, meta.len())))
+    }
+}
+
+impl Stream {
+    /// Whether it has a disposition.
+    pub fn is(&self, disposition: &str) -> bool {
+        self.dispositions.iter().any(|d| d == disposition)
+    }
+}
+
+/// Runs ffprobe and gives its JSON.
+fn ask(programs: &Programs, path: &Path) -> Result<Vec<u8>> {
+    let mut command = programs.ffprobe();
+    command.args(["-v", "error", "-print_format", "json", "-show_streams", "-show_format"]);
+    command.args(["-show_chapters", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
+    command.arg("-i").arg(file_argument(path)?);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let out = command.output().map_err(|e| Error::system(format!("failed to run ffprobe: {e}")))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        let mut last = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
+        let why = if said.contains("not on whitelist") {
+            "it is no clip but a list or script that names other files, which is not opened"
+        } else {
+            last.next().unwrap_or("ffprobe gave no reason")
+        };
+        return Err(Error::input(format!("{} is no clip that ffmpeg reads: {why}", path.display())));
+    }
+    let mut said = Vec::new();
+    // Bounded, since metadata is the clip's own.
+    let taken = out.stdout.as_slice().take(SAID_BYTES).read_to_end(&mut said);
+    taken.map_err(|e| Error::system(format!("failed to read ffprobe: {e}")))?;
+    Ok(said)
+}
+
+/// ffprobe's JSON.
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    streams: Vec<SaidStream>,
+    #[serde(default)]
+    chapters: Vec<Value>,
+    format: SaidFormat,
+}
+
+#[derive(Deserialize)]
+struct SaidFormat {
+    format_name: String,
+    start_time: Option<String>,
+    duration: Option<String>,
+    #[serde(default)]
+    tags: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct SaidStream {
+    index: usize,
+    codec_type: Option<String>,
+    codec_name: Option<String>,
+    pix_fmt: Option<String>,
+    width: Option<i64>,
+    height: Option<i64>,
+    sample_aspect_ratio: Option<String>,
+    color_range: Option<String>,
+    color_space: Option<String>,
+    color_primaries: Option<String>,
+    color_transfer: Option<String>,
+    chroma_location: Option<String>,
+    field_order: Option<String>,
+    r_frame_rate: Option<String>,
+    avg_frame_rate: Option<String>,
+    time_base: Option<String>,
+    start_pts: Option<i64>,
+    duration_ts: Option<i64>,
+    nb_frames: Option<String>,
+    #[serde(default)]
+    disposition: Map<String, Value>,
+    #[serde(default)]
+    tags: Map<String, Value>,
+    #[serde(default)]
+    side_data_list: Vec<Map<String, Value>>,
+}
+
+impl SaidStream {
+    fn checked(self, at: usize) -> Result<Stream> {
+        if self.index != at {
+            return Err(Error::input(format!("stream {at} calls itself {}", self.index)));
+        }
+        let kind = match self.codec_type.as_deref() {
+            Some("video") => StreamKind::Video(Box::new(self.video()?)),
+            Some("audio") => StreamKind::Audio,
+            Some("subtitle") => StreamKind::Subtitle,
+            Some("attachment") => StreamKind::Attachment,
+            _ => StreamKind::Data,
+        };
+        let time_base = TimeBase::parse(self.time_base.as_deref().unwrap_or_default());
+        let set = self.disposition.iter().filter(|(_, v)| v.as_i64().is_some_and(|n| n != 0));
+        Ok(Stream {
+            index: at,
+            kind,
+            codec: said(self.codec_name),
+            dispositions: set.map(|(name, _)| name.clone()).collect(),
+            tags: self.tags,
+            time_base: time_base.map_err(|e| e.within(format!("stream {at}")))?,
+            start: self.start_pts,
+            duration: self.duration_ts,
+            packets: self.nb_frames.and_then(|n| n.parse().ok()),
+        })
+    }
+
+    fn video(&self) -> Result<Video> {
+        let side = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
+        let rotation = self.side_data_list.iter().find_map(|data| data.get("rotation"));
+        let rate = |text: &Option<String>| TimeBase::parse(text.as_deref()?).ok();
+        Ok(Video {
+            size: Size::new(side(self.width), side(self.height)),
+            pix_fmt: said(self.pix_fmt.clone()),
+            aspect: self.sample_aspect_ratio.as_deref().and_then(aspect),
+            color: ColorTags {
+                range: said(self.color_range.clone()),
+                matrix: said(self.color_space.clone()),
+                primaries: said(self.color_primaries.clone()),
+                transfer: said(self.color_transfer.clone()),
+                siting: said(self.chroma_location.clone()),
+            },
+            field_order: said(self.field_order.clone()),
+            average_rate: rate(&self.avg_frame_rate),
+            base_rate: rate(&self.r_frame_rate),
+            // A matrix that does more than turn has a fraction here in 9.0.
+            rotation: rotation.and_then(Value::as_f64).map(|degrees| degrees.round() as i32),
+            side_data: self.side_data_list.clone(),
+        })
+    }
+}
+
+/// A word that says something.
+fn said(word: Option<String>) -> Option<String> {
+    word.filter(|w| !matches!(w.as_str(), "" | "unknown" | "unspecified" | "reserved" | "none"))
+}
+
+/// `W:H` of a pixel; `0:1` is ffmpeg's "not said".
+fn aspect(text: &str) -> Option<(u32, u32)> {
+    let (w, h) = text.split_once(':')?;
+    let (w, h) = (w.parse().ok()?, h.parse().ok()?);
+    (w > 0 && h > 0).then_some((w, h))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(json: &str) -> Result<Clip> {
+        let stamp = Stamp { bytes: 0, changed: None };
+        Clip::new(Path::new("a.mp4"), stamp, serde_json::from_str(json).unwrap())
+    }
+
+    fn stream(index: usize, rest: &str) -> String {
+        format!(r#"{{"index": {index}, "time_base": "1/12800", {rest}}}"#)
+    }
+
+    fn clip(streams: &[String]) -> Result<Clip> {
+        let streams = streams.join(", ");
+        parsed(&format!(r#"{{"streams": [{streams}], "format": {{"format_name": "mov"}}}}"#))
+    }
+
+    fn video(index: usize, width: u32, disposition: &str) -> String {
+        let rest = format!(
+            r#""codec_type": "video", "width": {width}, "height": 100, "disposition": {{{disposition}}}"#
+        );
+        stream(index, &rest)
+    }
+
+    #[test]
+    fn the_rendered_stream_is_the_one_that_ffmpeg_would_take() {
+        let main = |streams: &[String]| clip(streams).unwrap().main_video().unwrap().0.index;
+        let cover = video(0, 4000, r#""attached_pic": 1"#);
+        assert_eq!(main(&[cover.clone(), video(1, 10, "")]), 1);
+        assert_eq!(main(&[video(0, 100, ""), video(1, 200, "")]), 1);
+        assert_eq!(main(&[video(0, 100, r#""default": 1"#), video(1, 200, "")]), 0);
+        assert_eq!(main(&[video(0, 100, ""), video(1, 100, "")]), 0, "the first of equals");
+        assert_eq!(main(&[cover]), 0, "cover art is better than nothing");
+        let sound = clip(&[stream(0, r#""codec_type": "audio""#)]).unwrap();
+        assert!(sound.main_video().unwrap_err().to_string().contains("no video stream"));
+    }
+
+    #[test]
+    fn what_is_not_said_is_none() {
+        let rest = r#""codec_type": "video", "width": 8, "height": 6, "pix_fmt": "yuv420p",
+            "sample_aspect_ratio": "0:1", "color_range": "unknown", "color_space": "bt709",
+            "avg_frame_rate": "0/0", "r_frame_rate": "25/1", "nb_frames": "N/A",
+            "side_data_list": [{"side_data_type": "Display Matrix", "rotation": -90}]"#;
+        let clip = clip(&[stream(0, rest)]).unwrap();
+        let (stream, video) = clip.main_video().unwrap();
+        assert_eq!((video.aspect, video.average_rate, stream.packets), (None, None, None));
+        assert_eq!(video.base_rate, Some(TimeBase::new(25, 1).unwrap()));
+        assert_eq!((video.color.range.as_deref(), video.color.matrix.as_deref()), (None, Some("bt709")));
+        assert_eq!(video.rotation, Some(-90));
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_is_refused() {
+        let holes = [video(0, 8, ""), video(2, 8, "")];
+        assert!(clip(&holes).unwrap_err().to_string().contains("stream 1 calls itself 2"));
+        let timeless = r#"{"index": 0, "codec_type": "video", "time_base": "0/0"}"#;
+        assert!(clip(&[timeless.into()]).unwrap_err().to_string().contains("no time base"));
+    }
+}
