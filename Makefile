@@ -23,6 +23,7 @@ demo: build
 # One core first: what waits for a second thread hangs there. Then the build without C, which
 # must give the same bytes (tests/golden is shared). Then everything.
 test: setup
+	@scripts/setup ffmpeg
 	scripts/one-core $(CARGO) test --locked --lib --bins --test it -- --test-threads=1
 	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins --test it
 	$(CARGO) test --locked

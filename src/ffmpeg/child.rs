@@ -100,7 +100,8 @@ impl Child {
             #[cfg(target_os = "linux")]
             let _ = rustix::pipe::fcntl_setpipe_size(fd, PIPE_BYTES);
             let flags = fcntl_getfl(fd).and_then(|f| fcntl_setfl(fd, f | OFlags::NONBLOCK));
-            flags.map_err(|e| Error::system(format!("failed to prepare the {name}'s pipe: {e}")))?;
+            flags
+                .map_err(|e| Error::system(format!("failed to prepare the {name}'s pipe: {e}")))?;
         }
         child.pipe = ours;
         let stderr = child.process.stderr.take().map(|fd| File::from(OwnedFd::from(fd)));
@@ -195,13 +196,12 @@ impl Child {
         }
         let by_itself = self.ended;
         self.stop();
-        let ended = by_itself.map_or_else(String::new, |status| {
-            match (status.code(), status.signal()) {
+        let ended =
+            by_itself.map_or_else(String::new, |status| match (status.code(), status.signal()) {
                 (Some(code), _) => format!(", exit code {code}"),
                 (None, Some(signal)) => format!(", signal {signal}"),
                 (None, None) => String::new(),
-            }
-        });
+            });
         let said = match self.tail.complaint() {
             Some(text) => format!(": {text}"),
             None => " and said nothing".to_owned(),

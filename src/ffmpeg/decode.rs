@@ -226,7 +226,9 @@ impl<'a> Decoder<'a> {
             };
             match line {
                 Err(_) => {
-                    return Err(self.child.fail(&format!("the time of frame {number} was not said")));
+                    return Err(self
+                        .child
+                        .fail(&format!("the time of frame {number} was not said")));
                 }
                 Ok(Line::Config(base)) => self.configure(base)?,
                 Ok(Line::Frame(record)) => {

@@ -13,7 +13,7 @@ use super::nut::{Head, Nut};
 use super::pixels::Pixels;
 use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument};
-use super::time::TimeBase;
+use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Layout};
 use crate::link::Cancel;
@@ -175,6 +175,7 @@ impl Encode<'_> {
         self.second_input(&mut command)?;
         self.copies.maps(&mut command);
         self.rendered(&mut command);
+        self.cut(&mut command);
         // An explicit time base is exact in 5.1 and 9.0; passthrough alone is not.
         command.fps_mode("passthrough");
         command.args(["-enc_time_base", &self.time_base.to_string()]);
@@ -186,21 +187,37 @@ impl Encode<'_> {
         Ok(command)
     }
 
-    /// The clip, cut to the frames that were decoded if its beginning or end was cut off.
+    /// The clip, from the first frame on if its beginning was cut off.
     fn second_input(&self, command: &mut FfmpegCommand) -> Result<()> {
         let clip: &Clip = self.copies.clip();
         if self.origin == Origin::First {
+            // By timestamp: counted from the clip's start, packets before the cut would stay in
+            // where that start is not 0 (5.1 and 9.0, mpegts).
             let first = self.time_base.micros(self.first);
-            command.seek(first.minus(clip.start()).to_string());
-            if let Some(until) = self.copies.until() {
-                let length = until.minus(first.minus(clip.start()));
-                command.duration(length.to_string());
-            }
-            command.args(["-itsoffset", &format!("{}us", first.0.saturating_neg())]);
+            command.args(["-seek_timestamp", "1"]).seek(first.to_string());
+            command.args(["-itsoffset", &Micros::default().minus(first).to_string()]);
         }
         command.args(["-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
         command.input(file_argument(clip.path())?);
         Ok(())
+    }
+
+    /// The other end of the cut: the copied streams stop where the frames do.
+    fn cut(&self, command: &mut FfmpegCommand) {
+        if self.origin == Origin::Clip {
+            return;
+        }
+        for at in (0..self.copies.kept().len()).filter(|at| *at != self.copies.rendered()) {
+            // Without it they begin at the key frame before.
+            command.args([format!("-copypriorss:{at}"), "0".to_owned()]);
+        }
+        if let Some(until) = self.copies.until() {
+            let first = self.time_base.micros(self.first);
+            let length = self.copies.clip().start().plus(until).minus(first);
+            // One more than the length, since the first frame's time may have been rounded up;
+            // which frames there are is not decided here.
+            command.duration(length.plus(Micros(1)).to_string());
+        }
     }
 
     /// Options of the one stream that is encoded.
@@ -227,8 +244,14 @@ impl Encode<'_> {
         if !filters.is_empty() {
             set("-filter", &filters.join(","));
         }
-        if let Some(siting) = &self.color.siting {
-            set("-chroma_sample_location", siting);
+        // Beside the filter's tag: 9.0 otherwise converts full range to limited for encoders that
+        // do not say they take it, ffv1 for one.
+        let said =
+            [("-color_range", &self.color.range), ("-chroma_sample_location", &self.color.siting)];
+        for (option, value) in said {
+            if let Some(value) = value {
+                set(option, value);
+            }
         }
     }
 

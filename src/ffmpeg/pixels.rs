@@ -238,9 +238,8 @@ fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) -> Matrix {
         Some("smpte170m" | "bt470bg") => Matrix::Bt601,
         Some("bt2020nc") => Matrix::Bt2020,
         Some(other) => {
-            notes.push(format!(
-                "the matrix {other} is taken as {name} (--colorspace says another)"
-            ));
+            notes
+                .push(format!("the matrix {other} is taken as {name} (--colorspace says another)"));
             assumed
         }
         None => {
@@ -338,7 +337,8 @@ mod tests {
     fn each_format_has_one_row_and_a_layout() {
         for (i, row) in ROWS.iter().enumerate() {
             assert!(ROWS[..i].iter().all(|r| r.source != row.source), "{} twice", row.source);
-            let taken = Pixels::of(&video(row.source, 21, ColorTags::default()), &Wishes::default());
+            let taken =
+                Pixels::of(&video(row.source, 21, ColorTags::default()), &Wishes::default());
             assert!(taken.is_ok(), "{}", row.source);
             let pipe = ROWS.iter().find(|r| r.source == row.pipe).expect("pipes carry ours");
             assert_eq!((pipe.tag, pipe.kind), (row.tag, row.kind), "{}", row.source);

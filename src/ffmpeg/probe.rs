@@ -149,7 +149,9 @@ impl Clip {
             .map_err(|e| Error::usage(format!("failed to open {}: {e}", path.display())))?;
         if !meta.is_file() {
             let path = path.display();
-            return Err(Error::usage(format!("{path} is not a regular file; a clip is read twice")));
+            return Err(Error::usage(format!(
+                "{path} is not a regular file; a clip is read twice"
+            )));
         }
         let said = ask(programs, path)?;
         let parsed = serde_json::from_slice::<Said>(&said).map_err(|e| {
@@ -247,8 +249,11 @@ impl Clip {
             return Ok(());
         }
         let path = self.path.display();
-        Err(Error::input(format!("{path} was changed while it was read (it had {} bytes, and has {})",
-            self.stamp.bytes, meta.len())))
+        Err(Error::input(format!(
+            "{path} was changed while it was read (it had {} bytes, and has {})",
+            self.stamp.bytes,
+            meta.len()
+        )))
     }
 }
 
@@ -263,7 +268,13 @@ impl Stream {
 fn ask(programs: &Programs, path: &Path) -> Result<Vec<u8>> {
     let mut command = programs.ffprobe();
     command.args(["-v", "error", "-print_format", "json", "-show_streams", "-show_format"]);
-    command.args(["-show_chapters", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
+    command.args([
+        "-show_chapters",
+        "-protocol_whitelist",
+        PROTOCOLS,
+        "-format_whitelist",
+        FORMATS,
+    ]);
     command.arg("-i").arg(file_argument(path)?);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let out = command.output().map_err(|e| Error::system(format!("failed to run ffprobe: {e}")))?;
@@ -275,7 +286,10 @@ fn ask(programs: &Programs, path: &Path) -> Result<Vec<u8>> {
         } else {
             last.next().unwrap_or("ffprobe gave no reason")
         };
-        return Err(Error::input(format!("{} is no clip that ffmpeg reads: {why}", path.display())));
+        return Err(Error::input(format!(
+            "{} is no clip that ffmpeg reads: {why}",
+            path.display()
+        )));
     }
     let mut said = Vec::new();
     // Bounded, since metadata is the clip's own.
@@ -444,7 +458,10 @@ mod tests {
         let (stream, video) = clip.main_video().unwrap();
         assert_eq!((video.aspect, video.average_rate, stream.packets), (None, None, None));
         assert_eq!(video.base_rate, Some(TimeBase::new(25, 1).unwrap()));
-        assert_eq!((video.color.range.as_deref(), video.color.matrix.as_deref()), (None, Some("bt709")));
+        assert_eq!(
+            (video.color.range.as_deref(), video.color.matrix.as_deref()),
+            (None, Some("bt709"))
+        );
         assert_eq!(video.rotation, Some(-90));
     }
 

@@ -90,7 +90,8 @@ mod tests {
                    1 duration_time:0.04    fmt:rgb24 cl:unspecified sar:1/1 s:4096x2160 i:P iskey:1 type:I";
         let Some(Line::Frame(record)) = parse(new) else { panic!("{new}") };
         assert_eq!((record.size, record.key), (Size::new(4096, 2160), true));
-        let config = "[Parsed_showinfo_0 @ 0x7e] [info] config in time_base: 1/12800, frame_rate: 25/1";
+        let config =
+            "[Parsed_showinfo_0 @ 0x7e] [info] config in time_base: 1/12800, frame_rate: 25/1";
         assert_eq!(parse(config), Some(Line::Config(TimeBase::new(1, 12_800).unwrap())));
     }
 

@@ -2,7 +2,6 @@
 //! on the PATH; `LUMALOOM_FFMPEG` names another one to go through as well.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::frame::BufferPool;
 use crate::link::Cancel;
 
@@ -42,7 +41,9 @@ fn ffmpeg(words: &str, paths: &[&Path]) -> String {
 /// Each frame of a video stream: when in microseconds of the file's clock, and its hash.
 #[track_caller]
 fn frames(path: &Path, stream: usize) -> Vec<(i64, String)> {
-    let words = format!("-copyts -i @ -map 0:{stream} -fps_mode passthrough -f framemd5 -");
+    let words = format!(
+        "-copyts -i @ -map 0:{stream} -fps_mode passthrough -enc_time_base 1/1000000 -f framemd5 -"
+    );
     let text = ffmpeg(&words, &[path]);
     let base = text.lines().find_map(|l| l.strip_prefix("#tb 0: ")).expect("a time base");
     let base = TimeBase::parse(base).unwrap();
@@ -53,7 +54,7 @@ fn frames(path: &Path, stream: usize) -> Vec<(i64, String)> {
     text.lines().filter(|l| !l.starts_with('#')).map(row).collect()
 }
 
-/// What ffprobe says of each packet of the other streams.
+/// The hash of each packet of a stream.
 fn packets(path: &Path, stream: usize) -> String {
     ffmpeg(&format!("-copyts -i @ -map 0:{stream} -c copy -f framemd5 -"), &[path])
         .lines()
@@ -124,12 +125,10 @@ impl Pass {
     }
 }
 
-use crate::error::Error;
-
 #[test]
 fn frames_and_times_come_out_as_they_went_in() {
     let room = TempDir::new().unwrap();
-    // One a line: pixel format, size, what happens to time, encoder.
+    // Pixel format, size, and what happens to time or tags.
     let kinds = [
         ("yuv420p", "35x21", "null"),
         ("yuv422p", "35x21", "setpts=PTS*1.5"),
@@ -139,7 +138,7 @@ fn frames_and_times_come_out_as_they_went_in() {
         ("yuv410p", "35x21", "null"),
         ("yuv420p10le", "35x21", "select=mod(n\\,3)"),
         ("yuv422p10le", "35x21", "setpts=PTS+3/TB"),
-        ("yuv444p10le", "35x21", "null"),
+        ("yuv444p10le", "35x21", "setparams=range=pc:colorspace=bt709"),
         ("gray", "35x21", "null"),
         ("gray16le", "35x21", "null"),
         ("gray10le", "35x21", "null"),
@@ -171,4 +170,328 @@ fn frames_and_times_come_out_as_they_went_in() {
             assert_eq!(before.color, after.color, "{format} with {version}");
         }
     }
+}
+
+/// A clip with sound before its picture, subtitles, a font, chapters, titles and colour tags.
+fn rich(room: &Path) -> PathBuf {
+    let (about, text, font) = (room.join("about.txt"), room.join("a.srt"), room.join("a.ttf"));
+    let chapters = "[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=400\ntitle=one\n\
+                    [CHAPTER]\nTIMEBASE=1/1000\nSTART=400\nEND=1000\ntitle=two\n";
+    fs::write(&about, format!(";FFMETADATA1\ntitle=a clip\n{chapters}")).unwrap();
+    fs::write(&text, "1\n00:00:00,100 --> 00:00:00,700\nhello\n").unwrap();
+    fs::write(&font, "no real font").unwrap();
+    let out = room.join("rich.mkv");
+    ffmpeg(
+        "-f lavfi -i sine=d=1 -f lavfi -i testsrc2=s=48x32:r=25:d=1 -i @ -i @ -map 0 -map 1 -map 2 \
+         -attach @ -map_metadata 3 -map_chapters 3 -metadata:s:t mimetype=font/ttf \
+         -metadata:s:0 language=deu -metadata:s:1 title=picture -disposition:0 default+dub \
+         -disposition:1 0 -disposition:2 forced -c:a flac -c:v ffv1 -c:s srt \
+         -vf format=yuv420p10le,setparams=range=tv:colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084 @",
+        &[&text, &about, &font, &out],
+    );
+    out
+}
+
+#[test]
+fn everything_but_the_pixels_is_copied() {
+    let room = TempDir::new().unwrap();
+    let source = rich(room.path());
+    for programs in programs() {
+        let out = room.path().join("out.part.mkv");
+        Pass::lossless().through(&programs, &source, &out).unwrap();
+        let version = programs.version();
+        let (before, after) =
+            (Clip::probe(&programs, &source).unwrap(), Clip::probe(&programs, &out).unwrap());
+        assert_eq!(before.chapters(), after.chapters(), "{version}");
+        assert_eq!(before.chapters().len(), 2);
+        assert_eq!(before.tags().get("title"), after.tags().get("title"));
+        assert!(after.tags().contains_key("title"), "{:?}", after.tags());
+        assert_eq!(before.streams().len(), after.streams().len());
+        for (a, b) in before.streams().iter().zip(after.streams()) {
+            let at = a.index;
+            assert_eq!(a.codec, b.codec, "{version}, stream {at}");
+            assert_eq!(a.dispositions, b.dispositions, "{version}, stream {at}");
+            for tag in ["language", "title", "filename", "mimetype"] {
+                assert_eq!(a.tags.get(tag), b.tags.get(tag), "{version}, stream {at}, {tag}");
+            }
+            if matches!(a.kind, StreamKind::Audio | StreamKind::Subtitle) {
+                assert_eq!(packets(&source, at), packets(&out, at), "{version}, stream {at}");
+            }
+        }
+        let video = |clip: &Clip| clip.main_video().unwrap().1.clone();
+        assert_eq!(video(&before).color, video(&after).color);
+        assert_eq!(video(&before).aspect, video(&after).aspect);
+        assert_eq!(frames(&source, 1), frames(&out, 1), "{version}");
+    }
+}
+
+#[test]
+fn a_window_is_cut_to_the_frame_and_starts_at_zero() {
+    let room = TempDir::new().unwrap();
+    for container in ["mp4", "mkv", "ts"] {
+        let source = room.path().join(format!("long.{container}"));
+        // B frames and open groups of pictures: what follows a seek may be broken.
+        ffmpeg(
+            "-f lavfi -i testsrc2=s=48x32:r=25:d=3 -f lavfi -i sine=d=3 -c:a aac -c:v libx264 -g 20 -bf 3 \
+             -x264-params open-gop=1 -pix_fmt yuv420p @",
+            &[&source],
+        );
+        let all = frames(&source, 0);
+        for programs in programs() {
+            let version = programs.version();
+            let clip = Clip::probe(&programs, &source).unwrap();
+            let start = clip.start().0;
+            for (from, until) in [(1_010_000, 2_000_000), (40_000, 80_000), (0, 3_000_000)] {
+                let window = Window { from: Some(Micros(from)), until: Some(Micros(until)) };
+                let out = room.path().join("cut.part.mkv");
+                let pass = Pass { window, ..Pass::lossless() };
+                pass.through(&programs, &source, &out).unwrap();
+                let inside = |t: i64| (start + from..start + until).contains(&t);
+                let expected: Vec<_> = all.iter().filter(|(t, _)| inside(*t)).collect();
+                let got = frames(&out, 0);
+                let hashes = |rows: &[&(i64, String)]| -> Vec<String> {
+                    rows.iter().map(|(_, hash)| hash.clone()).collect()
+                };
+                let what = format!("{container} {from}..{until} with {version}");
+                assert_eq!(hashes(&expected), hashes(&got.iter().collect::<Vec<_>>()), "{what}");
+                assert_eq!(got[0].0, 0, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_window_without_a_frame_is_said() {
+    let room = TempDir::new().unwrap();
+    let source = small(room.path());
+    let window = Window { from: Some(Micros(9_000_000)), until: None };
+    let pass = Pass { window, ..Pass::lossless() };
+    let error = pass.through(&programs()[0], &source, &room.path().join("o.mkv")).unwrap_err();
+    assert!(error.to_string().contains("--ss"), "{error}");
+}
+
+#[test]
+fn lists_and_scripts_in_disguise_are_refused_unopened() {
+    let room = TempDir::new().unwrap();
+    let secret = small(room.path());
+    let secret = secret.display();
+    let programs = programs();
+    for (name, text) in [
+        ("a.mp4", format!("ffconcat version 1.0\nfile '{secret}'\n")),
+        (
+            "b.mp4",
+            format!(
+                "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n"
+            ),
+        ),
+        ("c.mp4", "no clip at all".to_owned()),
+    ] {
+        let path = room.path().join(name);
+        fs::write(&path, text).unwrap();
+        for programs in &programs {
+            let error = Clip::probe(programs, &path).unwrap_err();
+            assert_eq!(error.kind(), Kind::Input, "{name}: {error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+    let error = Clip::probe(&programs[0], room.path()).unwrap_err();
+    assert!(error.to_string().contains("not a regular file"), "{error}");
+}
+
+#[test]
+fn a_clip_that_changes_is_noticed() {
+    let room = TempDir::new().unwrap();
+    let source = small(room.path());
+    let clip = Clip::probe(&programs()[0], &source).unwrap();
+    clip.unchanged().unwrap();
+    fs::OpenOptions::new().append(true).open(&source).unwrap().set_len(10).unwrap();
+    assert!(clip.unchanged().unwrap_err().to_string().contains("was changed"));
+}
+
+#[test]
+fn encoders_are_checked_before_the_first_frame() {
+    for programs in programs() {
+        programs.require_encoder("ffv1").unwrap();
+        let error = programs.require_encoder("x264").unwrap_err().to_string();
+        assert!(error.contains("libx264") && error.contains("--codec"), "{error}");
+        assert!(programs.require_encoder("aac").is_err(), "an encoder of sound");
+    }
+}
+
+#[test]
+fn a_missing_or_old_ffmpeg_says_what_to_install() {
+    let room = TempDir::new().unwrap();
+    let missing = Programs::find(Some(&room.path().join("ffmpeg"))).unwrap_err();
+    assert_eq!(missing.kind(), Kind::Usage);
+    assert!(missing.to_string().contains("apt-get install ffmpeg"), "{missing}");
+    for (answer, part) in [
+        ("echo 'ffmpeg version 4.4.2 Copyright'; echo 'libavutil 56. 70.100'", "4.4.2, too old"),
+        ("echo hello", "is not ffmpeg"),
+        ("echo sorry >&2; exit 3", "sorry"),
+    ] {
+        let path = script(room.path(), "old", answer);
+        let error = Programs::find(Some(&path)).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+/// Five frames of 16x16 in 4:2:0, so 384 bytes each.
+fn small(room: &Path) -> PathBuf {
+    let path = room.join("small.mkv");
+    ffmpeg("-f lavfi -i testsrc2=s=16x16:r=25:d=0.2 -pix_fmt yuv420p -c:v ffv1 @", &[&path]);
+    path
+}
+
+/// A script to start. Another process writes it: a descriptor of ours that is open for writing
+/// could be inherited by a child of another test, and the script would be busy.
+fn script(room: &Path, name: &str, body: &str) -> PathBuf {
+    let (text, path) = (room.join(format!("{name}.txt")), room.join(name));
+    fs::write(&text, format!("#!/bin/sh\n{body}\n")).unwrap();
+    let done = Command::new("install").args(["-m", "755"]).args([&text, &path]).status();
+    assert!(done.expect("install starts").success());
+    path
+}
+
+/// A program that answers `-version` as ffmpeg does and else runs `body`.
+fn stub(room: &Path, body: &str) -> Programs {
+    let answer = "case \" $* \" in *' -version '*) echo 'ffmpeg version 9.9 Copyright'; \
+                  echo 'libavutil      99. 1.100 / 99. 1.100'; exit 0;; esac";
+    Programs::find(Some(&script(room, "stub", &format!("{answer}\n{body}")))).unwrap()
+}
+
+/// Enough for a script to start, too little to wait for.
+const SHORT: Patience =
+    Patience { idle: Duration::from_millis(700), busy: Duration::from_secs(20) };
+
+/// What a decoder made of `body` gives: its frames, or the error.
+fn decoded(body: &str, cancel: &Cancel) -> Result<usize, Error> {
+    let room = TempDir::new().unwrap();
+    let source = small(room.path());
+    let clip = Clip::probe(&programs()[0], &source).unwrap();
+    let pixels = Pixels::of(clip.main_video().unwrap().1, &Wishes::default()).unwrap();
+    let programs = stub(room.path(), body);
+    let pool = BufferPool::new(4);
+    let mut decoder = Decoder::start(Decode {
+        programs: &programs,
+        clip: &clip,
+        stream: 0,
+        pixels: &pixels,
+        window: Window::default(),
+        threads: None,
+        extra: vec![],
+        patience: SHORT,
+    })?;
+    let mut frames = 0;
+    while decoder.next(&pool, cancel)?.is_some() {
+        frames += 1;
+    }
+    Ok(frames)
+}
+
+/// What an encoder made of `body` says to many frames.
+fn encoded(body: &str) -> Result<u64, Error> {
+    let (room, cancel) = (TempDir::new().unwrap(), Cancel::default());
+    let source = small(room.path());
+    let clip = Clip::probe(&programs()[0], &source).unwrap();
+    let (_, video) = clip.main_video().unwrap();
+    let pixels = Pixels::of(video, &Wishes::default()).unwrap();
+    let programs = stub(room.path(), body);
+    let copies = Copies::new(&clip, 0, Without::default(), None).unwrap();
+    let job = Encode {
+        programs: &programs,
+        copies: &copies,
+        pixels: &pixels,
+        layout: *pixels.layout(),
+        aspect: None,
+        time_base: TimeBase::new(1, 25).unwrap(),
+        first: 0,
+        origin: Origin::Clip,
+        color: ColorTags::default(),
+        codec: Codec::default(),
+        extra: vec![],
+        patience: SHORT,
+    };
+    let mut encoder = Encoder::start(&job, &room.path().join("o.mkv"), &cancel)?;
+    let frame = crate::frame::Frame::zeroed(*pixels.layout());
+    for ticks in 0..10_000 {
+        encoder.write(&frame, ticks, &cancel)?;
+    }
+    encoder.finish(&cancel)
+}
+
+/// Floods stderr with 2 MB of what is no record.
+const FLOOD: &str = "head -c 2000000 /dev/zero | tr '\\0' 'x' >&2; echo >&2";
+/// Says a configuration, then gives frame `$1` and says its time.
+const FRAMES: &str = "echo '[info] config in time_base: 1/25, frame_rate: 25/1' >&2\n\
+    frame() { head -c 384 /dev/zero; say $1; }\n\
+    say() { echo \"[info] n: $1 pts: $1 pts_time:0 s:16x16 i:P iskey:1 type:I\" >&2; }";
+
+#[track_caller]
+fn refused(result: Result<impl std::fmt::Debug, Error>, part: &str) {
+    let text = result.unwrap_err().to_string();
+    assert!(text.contains(part), "{text}");
+}
+
+#[test]
+fn a_decoder_may_flood_its_log() {
+    let cancel = Cancel::default();
+    let body = format!("{FLOOD}\n{FRAMES}\nframe 0; {FLOOD}\nframe 1; {FLOOD}");
+    assert_eq!(decoded(&body, &cancel), Ok(2));
+    // Times without frames fill the channel, and are drained all the same.
+    let body = format!("{FRAMES}\nyes 'n: 0 pts: 0 s:16x16 i:P iskey:1' | head -n 50000 >&2");
+    refused(decoded(&body, &cancel), "it gave 0 frames and said 1");
+}
+
+#[test]
+fn a_decoder_that_gives_too_little_is_an_error_whatever_its_code() {
+    let cancel = Cancel::default();
+    let after = |body: &str| decoded(&format!("{FRAMES}\n{body}"), &cancel);
+    assert_eq!(after("frame 0; frame 1"), Ok(2));
+    refused(after("exit 0"), "it gave no frame");
+    refused(after("frame 0; head -c 100 /dev/zero; exit 0"), "frame 1 has 100 bytes of 384");
+    refused(after("frame 0; echo '[error] no more' >&2; exit 7"), "exit code 7: no more");
+    refused(after("head -c 384 /dev/zero; exit 0"), "the time of frame 0 was not said");
+    refused(after("frame 0; frame 2"), "the time of frame 2 was said where 1 was due");
+    refused(after("frame 0; say 1"), "it gave 1 frames and said 2");
+    let resized = "frame 0; head -c 384 /dev/zero; echo 'n: 1 pts: 1 s:8x8 i:P iskey:1' >&2";
+    refused(after(resized), "changes its size from 16x16 to 8x8 at frame 1");
+    let timeless = "head -c 384 /dev/zero; echo 'n: 0 pts: NOPTS s:16x16 i:P iskey:1' >&2";
+    refused(after(timeless), "frame 0 has no timestamp");
+}
+
+#[test]
+fn a_decoder_that_hangs_is_killed() {
+    let cancel = Cancel::default();
+    let begun = Instant::now();
+    refused(decoded("exec sleep 60", &cancel), "moved no byte");
+    refused(decoded("exec 1>&-; exec sleep 60", &cancel), "moved no byte");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+    let stopped = Cancel::default();
+    stopped.raise(crate::link::Level::Now, crate::link::Reason::User);
+    let error = decoded("exec sleep 60", &stopped).unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted);
+}
+
+#[test]
+fn an_encoder_that_goes_away_or_hangs_is_an_error() {
+    assert_eq!(encoded(&format!("{FLOOD}\ncat >/dev/null; {FLOOD}")), Ok(10_000));
+    refused(encoded("echo '[error] no such thing' >&2; exit 1"), "exit code 1: no such thing");
+    refused(encoded("head -c 1000 >/dev/null; exit 0"), "it ended before the last frame");
+    refused(encoded("exec 0<&-; exec sleep 60"), "it ended before the last frame");
+    refused(encoded("exec sleep 60"), "moved no byte");
+    refused(encoded("cat >/dev/null; exec sleep 60"), "moved no byte");
+    refused(encoded("cat >/dev/null; exit 3"), "exit code 3");
+}
+
+#[test]
+fn a_dropped_decoder_takes_its_children_along() {
+    let room = TempDir::new().unwrap();
+    let note = room.path().join("pid");
+    let body = format!("sleep 60 & echo $! > '{}'\n{FRAMES}\nframe 0; wait", note.display());
+    let cancel = Cancel::default();
+    refused(decoded(&body, &cancel), "moved no byte");
+    let pid = fs::read_to_string(&note).unwrap();
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map_or("", |(_, rest)| &rest[..1]);
+    assert!(matches!(state, "" | "Z" | "X"), "{stat}");
 }

@@ -28,7 +28,8 @@ impl TimeBase {
 
     /// What ffmpeg writes as `NUM/DEN`.
     pub fn parse(text: &str) -> Result<Self> {
-        let parts = text.split_once('/').and_then(|(n, d)| Some((n.parse().ok()?, d.parse().ok()?)));
+        let parts =
+            text.split_once('/').and_then(|(n, d)| Some((n.parse().ok()?, d.parse().ok()?)));
         let (num, den) = parts.ok_or_else(|| Error::input(format!("{text:?} is no time base")))?;
         Self::new(num, den)
     }

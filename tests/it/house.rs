@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// The rooms, lowest first. A file imports only from its own room and from those before it.
 const ROOMS: &[&str] = &[
     "error", "process", "frame", "filter", "kernel", "plan", "event", "link", "ordered", "stage",
-    "codec", "ffmpeg", "journal", "source", "sink", "work", "observe", "sandbox", "exec", "bench", "lib",
-    "cli", "main",
+    "codec", "ffmpeg", "journal", "source", "sink", "work", "observe", "sandbox", "exec", "bench",
+    "lib", "cli", "main",
 ];
 
 /// Rooms that speak to people, and so may print and exit.
@@ -17,7 +17,8 @@ const SPEAKERS: &[&str] = &["cli", "main"];
 
 /// Files outside `kernel/` that call the operating system or a C library where no safe wrapper
 /// exists.
-const FOREIGN: &[&str] = &["bench/usage.rs", "codec/jpeg/native.rs", "exec/system.rs", "process.rs"];
+const FOREIGN: &[&str] =
+    &["bench/usage.rs", "codec/jpeg/native.rs", "exec/system.rs", "process.rs"];
 
 /// Calls that only a speaker makes: an identifier followed by `!`.
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
