@@ -54,7 +54,7 @@ pub(super) enum Pipe {
 /// It dies with the *thread* that started it (on Linux), so that thread has to outlive it.
 #[derive(Debug)]
 pub(super) struct Child {
-    /// `decoder` or `encoder`, for errors.
+    /// `decoder`, `encoder` or `probe`, for errors.
     name: &'static str,
     process: process::Child,
     ended: Option<ExitStatus>,
@@ -223,11 +223,6 @@ impl Child {
             self.ended = self.process.wait().ok();
         }
         self.join_log();
-    }
-
-    /// The last 64 KiB of what it said.
-    pub(super) fn said(&self) -> String {
-        self.tail.text()
     }
 
     fn join_log(&mut self) {

@@ -112,11 +112,6 @@ impl<'a> Decoder<'a> {
         self.time_base
     }
 
-    /// What it said so far: at most the last 64 KiB.
-    pub fn said(&self) -> String {
-        self.child.said()
-    }
-
     /// The next frame, with buffers of the pool; `None` after the last.
     ///
     /// # Errors
@@ -291,7 +286,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// The command, for this ffmpeg and for `--dry-run`.
+/// The command.
 fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
     let mut command = job.programs.ffmpeg(Log::Info);
     // `-copyts` keeps the clip's own clock, `-noautorotate` the frames as they are stored.

@@ -150,11 +150,6 @@ impl Encoder {
         self.child.finish(cancel)?;
         Ok(self.written)
     }
-
-    /// What it said so far: at most the last 64 KiB.
-    pub fn said(&self) -> String {
-        self.child.said()
-    }
 }
 
 impl Encode<'_> {
@@ -167,7 +162,7 @@ impl Encode<'_> {
         }
     }
 
-    /// The command, for this ffmpeg and for `--dry-run`.
+    /// The command.
     fn command(&self, out: &Path) -> Result<FfmpegCommand> {
         let mut command = self.programs.ffmpeg(Log::Warnings);
         command.overwrite().arg("-copyts");

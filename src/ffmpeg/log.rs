@@ -58,7 +58,7 @@ impl Tail {
     }
 
     /// All that was kept.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (a, b) = kept.as_slices();
         String::from_utf8_lossy(&[a, b].concat()).into_owned()

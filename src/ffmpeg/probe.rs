@@ -4,18 +4,19 @@
 //! rotation as a number, rounds rates to two decimals, and its form changes between versions.
 
 use std::fs::{self, Metadata};
-use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::SystemTime;
 
+use ffmpeg_sidecar::command::FfmpegCommand;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::child::{Child, Patience, Pipe};
 use super::program::{Programs, file_argument};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result};
 use crate::frame::Size;
+use crate::link::Cancel;
 
 /// Demuxers that read one file and nothing that it names. Playlists, concat scripts, image
 /// patterns, descriptions of streams and scripts are missing on purpose: a file of theirs
@@ -33,7 +34,9 @@ filmstrip,dsicin,cdg,bmv,avr,avi,amv,argo_brp,msf,mtv,nc,viv,ty,v210,v210x";
 pub(super) const PROTOCOLS: &str = "file";
 
 /// What ffprobe may say: a clip with 100,000 chapters says some 20 MB.
-const SAID_BYTES: u64 = 64 << 20;
+const SAID_BYTES: usize = 64 << 20;
+/// How much of it is read at a time.
+const PIECE: usize = 64 << 10;
 
 /// A clip: what stays the same while it is rendered.
 #[derive(Clone, Debug)]
@@ -144,7 +147,7 @@ impl Clip {
     /// # Errors
     /// `Usage` when it is no regular file (a FIFO can be read only once, and a render reads
     /// twice); `Input` when ffprobe finds no clip in it.
-    pub fn probe(programs: &Programs, path: &Path) -> Result<Self> {
+    pub fn probe(programs: &Programs, path: &Path, cancel: &Cancel) -> Result<Self> {
         let meta = fs::metadata(path)
             .map_err(|e| Error::usage(format!("failed to open {}: {e}", path.display())))?;
         if !meta.is_file() {
@@ -153,7 +156,7 @@ impl Clip {
                 "{path} is not a regular file; a clip is read twice"
             )));
         }
-        let said = ask(programs, path)?;
+        let said = ask(programs, path, cancel).map_err(|e| e.within(path.display()))?;
         let parsed = serde_json::from_slice::<Said>(&said).map_err(|e| {
             Error::input(format!("{}: ffprobe's answer cannot be read: {e}", path.display()))
         })?;
@@ -265,37 +268,34 @@ impl Stream {
 }
 
 /// Runs ffprobe and gives its JSON.
-fn ask(programs: &Programs, path: &Path) -> Result<Vec<u8>> {
+fn ask(programs: &Programs, path: &Path, cancel: &Cancel) -> Result<Vec<u8>> {
     let mut command = programs.ffprobe();
-    command.args(["-v", "error", "-print_format", "json", "-show_streams", "-show_format"]);
-    command.args([
-        "-show_chapters",
-        "-protocol_whitelist",
-        PROTOCOLS,
-        "-format_whitelist",
-        FORMATS,
-    ]);
-    command.arg("-i").arg(file_argument(path)?);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let out = command.output().map_err(|e| Error::system(format!("failed to run ffprobe: {e}")))?;
-    if !out.status.success() {
-        let said = String::from_utf8_lossy(&out.stderr);
-        let mut last = said.lines().rev().map(str::trim).filter(|line| !line.is_empty());
-        let why = if said.contains("not on whitelist") {
-            "it is no clip but a list or script that names other files, which is not opened"
-        } else {
-            last.next().unwrap_or("ffprobe gave no reason")
-        };
-        return Err(Error::input(format!(
-            "{} is no clip that ffmpeg reads: {why}",
-            path.display()
-        )));
-    }
+    command.args(["-v", "level+error", "-print_format", "json", "-show_streams", "-show_format"]);
+    command.args(["-show_chapters", "-protocol_whitelist", PROTOCOLS]);
+    command.args(["-format_whitelist", FORMATS, "-i"]).arg(file_argument(path)?);
+    let (command, patience) = (FfmpegCommand::from(command), Patience::default());
+    let mut child = Child::start("probe", command, Pipe::Out, patience, |_| {})?;
     let mut said = Vec::new();
-    // Bounded, since metadata is the clip's own.
-    let taken = out.stdout.as_slice().take(SAID_BYTES).read_to_end(&mut said);
-    taken.map_err(|e| Error::system(format!("failed to read ffprobe: {e}")))?;
-    Ok(said)
+    loop {
+        let have = said.len();
+        if have > SAID_BYTES {
+            return Err(child.fail(&format!("it says more than {} MiB", SAID_BYTES >> 20)));
+        }
+        said.resize(have + PIECE, 0);
+        let got = child.read(&mut said[have..], cancel)?;
+        said.truncate(have + got);
+        if got < PIECE {
+            break;
+        }
+    }
+    match child.finish(cancel) {
+        Ok(()) => Ok(said),
+        // In the words of 5.1 and 9.0.
+        Err(e) if e.to_string().contains("not on whitelist") => Err(Error::input(
+            "it is no clip but a list or a script that names other files, which are not opened",
+        )),
+        Err(e) => Err(e),
+    }
 }
 
 /// ffprobe's JSON.

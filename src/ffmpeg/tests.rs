@@ -63,6 +63,10 @@ fn packets(path: &Path, stream: usize) -> String {
         .collect()
 }
 
+fn probed(programs: &Programs, path: &Path) -> Result<Clip, Error> {
+    Clip::probe(programs, path, &Cancel::default())
+}
+
 /// Everything that a pass through decoder and encoder takes.
 struct Pass {
     window: Window,
@@ -79,7 +83,7 @@ impl Pass {
     /// Decodes and encodes without change; the ticks that were handed on.
     fn through(&self, programs: &Programs, source: &Path, out: &Path) -> Result<Vec<i64>, Error> {
         let (pool, cancel) = (BufferPool::new(4), Cancel::default());
-        let clip = Clip::probe(programs, source)?;
+        let clip = probed(programs, source)?;
         let (stream, video) = clip.main_video()?;
         let pixels = Pixels::of(video, &self.wishes)?;
         let mut decoder = Decoder::start(Decode {
@@ -163,7 +167,7 @@ fn frames_and_times_come_out_as_they_went_in() {
             let version = programs.version();
             assert!(through.is_ok(), "{format} with {version}: {through:?}");
             assert_eq!(frames(&source, 0), frames(&out, 0), "{format} with {version}");
-            let clip = |path: &Path| Clip::probe(&programs, path).unwrap();
+            let clip = |path: &Path| probed(&programs, path).unwrap();
             let (before, after) = (clip(&source), clip(&out));
             let (before, after) = (before.main_video().unwrap().1, after.main_video().unwrap().1);
             assert_eq!(before.pix_fmt, after.pix_fmt);
@@ -201,7 +205,7 @@ fn everything_but_the_pixels_is_copied() {
         Pass::lossless().through(&programs, &source, &out).unwrap();
         let version = programs.version();
         let (before, after) =
-            (Clip::probe(&programs, &source).unwrap(), Clip::probe(&programs, &out).unwrap());
+            (probed(&programs, &source).unwrap(), probed(&programs, &out).unwrap());
         assert_eq!(before.chapters(), after.chapters(), "{version}");
         assert_eq!(before.chapters().len(), 2);
         assert_eq!(before.tags().get("title"), after.tags().get("title"));
@@ -239,7 +243,7 @@ fn a_window_is_cut_to_the_frame_and_starts_at_zero() {
         let all = frames(&source, 0);
         for programs in programs() {
             let version = programs.version();
-            let clip = Clip::probe(&programs, &source).unwrap();
+            let clip = probed(&programs, &source).unwrap();
             let start = clip.start().0;
             for (from, until) in [(1_010_000, 2_000_000), (40_000, 80_000), (0, 3_000_000)] {
                 let window = Window { from: Some(Micros(from)), until: Some(Micros(until)) };
@@ -289,12 +293,15 @@ fn lists_and_scripts_in_disguise_are_refused_unopened() {
         let path = room.path().join(name);
         fs::write(&path, text).unwrap();
         for programs in &programs {
-            let error = Clip::probe(programs, &path).unwrap_err();
+            let error = probed(programs, &path).unwrap_err();
             assert_eq!(error.kind(), Kind::Input, "{name}: {error}");
-            assert!(error.to_string().contains(name), "{error}");
+            let text = error.to_string();
+            let disguised = name != "c.mp4";
+            assert!(text.contains(name), "{text}");
+            assert_eq!(text.contains("names other files"), disguised, "{text}");
         }
     }
-    let error = Clip::probe(&programs[0], room.path()).unwrap_err();
+    let error = probed(&programs[0], room.path()).unwrap_err();
     assert!(error.to_string().contains("not a regular file"), "{error}");
 }
 
@@ -302,7 +309,7 @@ fn lists_and_scripts_in_disguise_are_refused_unopened() {
 fn a_clip_that_changes_is_noticed() {
     let room = TempDir::new().unwrap();
     let source = small(room.path());
-    let clip = Clip::probe(&programs()[0], &source).unwrap();
+    let clip = probed(&programs()[0], &source).unwrap();
     clip.unchanged().unwrap();
     fs::OpenOptions::new().append(true).open(&source).unwrap().set_len(10).unwrap();
     assert!(clip.unchanged().unwrap_err().to_string().contains("was changed"));
@@ -367,7 +374,7 @@ const SHORT: Patience =
 fn decoded(body: &str, cancel: &Cancel) -> Result<usize, Error> {
     let room = TempDir::new().unwrap();
     let source = small(room.path());
-    let clip = Clip::probe(&programs()[0], &source).unwrap();
+    let clip = probed(&programs()[0], &source).unwrap();
     let pixels = Pixels::of(clip.main_video().unwrap().1, &Wishes::default()).unwrap();
     let programs = stub(room.path(), body);
     let pool = BufferPool::new(4);
@@ -392,7 +399,7 @@ fn decoded(body: &str, cancel: &Cancel) -> Result<usize, Error> {
 fn encoded(body: &str) -> Result<u64, Error> {
     let (room, cancel) = (TempDir::new().unwrap(), Cancel::default());
     let source = small(room.path());
-    let clip = Clip::probe(&programs()[0], &source).unwrap();
+    let clip = probed(&programs()[0], &source).unwrap();
     let (_, video) = clip.main_video().unwrap();
     let pixels = Pixels::of(video, &Wishes::default()).unwrap();
     let programs = stub(room.path(), body);
