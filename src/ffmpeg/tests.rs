@@ -171,7 +171,12 @@ fn frames_and_times_come_out_as_they_went_in() {
             let (before, after) = (clip(&source), clip(&out));
             let (before, after) = (before.main_video().unwrap().1, after.main_video().unwrap().1);
             assert_eq!(before.pix_fmt, after.pix_fmt);
-            assert_eq!(before.color, after.color, "{format} with {version}");
+            let mut color = after.color.clone();
+            // 9.0 says "limited" of what says nothing, whatever its options; 5.1 does not.
+            if before.color.range.is_none() && color.range.as_deref() == Some("tv") {
+                color.range = None;
+            }
+            assert_eq!(before.color, color, "{format} with {version}");
         }
     }
 }
