@@ -86,6 +86,11 @@ impl Plane {
         &self.samples
     }
 
+    /// The samples to change, padding included.
+    pub(super) fn samples_mut(&mut self) -> &mut Samples {
+        &mut self.samples
+    }
+
     /// All samples as `T`, padding included. `None` if they are stored as another type.
     pub fn data<T: Sample>(&self) -> Option<&[T]> {
         T::slice(&self.samples)

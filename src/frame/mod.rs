@@ -1,6 +1,7 @@
 //! Frames and their layouts: what a buffer of samples means. No I/O, no threads.
 
 mod buffer;
+mod bytes;
 mod layout;
 
 pub use buffer::{BufferPool, Frame, Plane, Sample, Samples};

@@ -102,15 +102,7 @@ impl PipeRx {
 fn update(hash: &mut Xxh3, payload: &Payload) {
     match payload {
         Payload::Bytes(bytes) => hash.update(bytes),
-        Payload::Frame(frame) => {
-            for plane in frame.planes() {
-                match plane.samples() {
-                    Samples::U8(v) => hash.update(v),
-                    Samples::U16(v) => hash.update(bytemuck::cast_slice(v)),
-                    Samples::F32(v) => hash.update(bytemuck::cast_slice(v)),
-                }
-            }
-        }
+        Payload::Frame(frame) => frame.bytes().into_iter().for_each(|piece| hash.update(piece)),
     }
 }
 

@@ -9,7 +9,6 @@ use xxhash_rust::xxh3::Xxh3;
 use super::format::{Head, Meta, header_bytes};
 use super::{Checksum, Header, MAX_PAYLOAD};
 use crate::error::{Error, Stop, shown};
-use crate::frame::{Frame, Samples};
 use crate::link::{Cancel, Ended, Packet, Payload};
 
 /// Writes packets to a pipe. Nothing is copied or buffered on the way.
@@ -38,7 +37,7 @@ impl PipeTx {
         for part in packet.outcome.as_deref().unwrap_or_default() {
             match &part.payload {
                 Payload::Bytes(bytes) => pieces.push(bytes),
-                Payload::Frame(frame) => push_planes(frame, &mut pieces),
+                Payload::Frame(frame) => pieces.extend(frame.bytes()),
             }
         }
         let sum = match self.checksum {
@@ -79,24 +78,6 @@ fn within_limit(mut packet: Packet) -> Packet {
         )));
     }
     packet
-}
-
-/// The samples of all planes, rows without padding.
-fn push_planes<'a>(frame: &'a Frame, pieces: &mut Vec<&'a [u8]>) {
-    let sample = frame.layout().depth().bytes();
-    for (shape, plane) in frame.layout().planes().zip(frame.planes()) {
-        let bytes: &[u8] = match plane.samples() {
-            Samples::U8(v) => v,
-            Samples::U16(v) => bytemuck::cast_slice(v),
-            Samples::F32(v) => bytemuck::cast_slice(v),
-        };
-        let (row, stride) = (shape.row() * sample, plane.stride() * sample);
-        if row == stride {
-            pieces.push(&bytes[..row * shape.height]);
-        } else {
-            pieces.extend((0..shape.height).map(|y| &bytes[y * stride..y * stride + row]));
-        }
-    }
 }
 
 fn write_all(to: &mut File, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
