@@ -12,6 +12,7 @@ mod photoshop;
 mod sniff;
 mod table;
 mod transfer;
+pub mod y4m;
 
 mod bmp;
 mod exr;
