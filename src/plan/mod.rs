@@ -5,6 +5,7 @@
 //! slow definition of the result.
 
 mod apply;
+mod aspect;
 mod color;
 mod direct;
 mod explain;
@@ -16,6 +17,8 @@ mod run;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod turning;
+
 
 use std::fmt;
 use std::sync::Arc;
