@@ -113,4 +113,7 @@ pub struct Notes {
     pub format: Option<String>,
     /// What could not be kept.
     pub losses: Vec<Loss>,
+    /// When a frame of a clip is shown, in ticks of the clip's time base. Stills have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pts: Option<i64>,
 }
