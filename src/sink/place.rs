@@ -64,13 +64,19 @@ pub(super) fn put(target: &Path, bytes: &[u8], how: Writing) -> io::Result<()> {
     if how.durable == Durable::Yes {
         temporary.file.sync_all()?;
     }
-    match how.clobber {
-        Clobber::Replace => fs::rename(&temporary.path, target)?,
-        Clobber::Never => rename_new(&temporary.path, target)?,
-    }
+    commit(&temporary.path, target, how)?;
     temporary.path = PathBuf::new();
+    Ok(())
+}
+
+/// Gives a file that is whole its name, in the same folder.
+pub(super) fn commit(from: &Path, target: &Path, how: Writing) -> io::Result<()> {
+    match how.clobber {
+        Clobber::Replace => fs::rename(from, target)?,
+        Clobber::Never => rename_new(from, target)?,
+    }
     if how.durable == Durable::Yes {
-        sync_folder(folder)?;
+        sync_folder(folder_of(target))?;
     }
     Ok(())
 }
