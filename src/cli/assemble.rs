@@ -59,16 +59,20 @@ pub fn settings(
     on_error: OnError,
     epoch: Epoch,
 ) -> Settings {
-    let memory = memory(pool.mem);
+    let settings = pool_settings(pool, on_error, epoch);
+    let stall = settings.stall.max(recipe.timeout.saturating_mul(2));
+    Settings { stall, io_threads, ..settings }
+}
+
+/// Settings that know the pool and its memory.
+pub fn pool_settings(pool: &Pool, on_error: OnError, epoch: Epoch) -> Settings {
     Settings {
-        stall: memory.stall.max(recipe.timeout.saturating_mul(2)),
         threads: pool.threads,
         split: split(pool),
-        io_threads,
         on_error,
         epoch,
         last_resort: last_resort(),
-        ..memory
+        ..memory(pool.mem)
     }
 }
 

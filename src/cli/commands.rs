@@ -7,9 +7,12 @@ use lumaloom::error::{Error, Result};
 use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
 use lumaloom::exec::processes::StageCommands;
 use lumaloom::journal::{Others, Run};
+use lumaloom::plan::Chain;
 use lumaloom::sink::{Durable, Template};
 use lumaloom::stage::Epoch;
 
+use super::args::VideoArgs;
+use super::clip::Upright;
 use super::job::{Earlier, Job, Out, Pool, Recipe};
 use super::value::Mem;
 
@@ -37,6 +40,44 @@ pub fn of(job: &Job, lists: Option<&Lists>, run: &Run, epoch: Epoch) -> Result<S
         work: stage("work", work(&job.recipe, &job.pool), epoch)?,
         write: stage("write", write(job, lists, run), epoch)?,
     })
+}
+
+/// The stages of a render.
+///
+/// # Errors
+/// `System` when this program cannot find itself.
+pub fn of_clip(
+    args: &VideoArgs,
+    chain: &Chain,
+    upright: Upright,
+    pool: &Pool,
+    epoch: Epoch,
+) -> Result<StageCommands> {
+    let mut read: Vec<OsString> = vec!["video".into()];
+    read.extend(args.clip.arguments());
+    read.extend(memory(pool.mem));
+    let mut read = stage("read", read, epoch)?;
+    // Last, since its name may begin like an option.
+    read.extend(["--".into(), args.input.clone().into()]);
+    let mut work: Vec<OsString> = vec!["video".into()];
+    let chain = chain.to_string();
+    if !chain.is_empty() {
+        work.extend(["-f".into(), chain.into()]);
+    }
+    work.extend((upright == Upright::Always).then(|| "--upright".into()));
+    work.extend(pool.arguments());
+    work.extend(memory(pool.mem));
+    let mut write: Vec<OsString> = vec!["video".into(), "-o".into(), args.output.clone().into()];
+    write.extend(args.overwrite.then(|| "-y".into()));
+    let threads = args.clip.ffmpeg_threads;
+    write.extend(option("--ffmpeg-threads", threads.map(|n| n.to_string())));
+    write.extend(args.encoding.arguments());
+    let mut write = stage("write", write, epoch)?;
+    if !args.encoding.more.is_empty() {
+        write.push("--".into());
+        write.extend(args.encoding.more.iter().cloned());
+    }
+    Ok(StageCommands { read, work: stage("work", work, epoch)?, write })
 }
 
 /// The same for a measurement: a manifest, and outputs that go to a folder or nowhere.
@@ -120,6 +161,11 @@ fn write(job: &Job, lists: Option<&Lists>, run: &Run) -> Vec<OsString> {
     words
 }
 
+/// An option that has a value, as two words.
+pub fn option(name: &str, value: Option<impl Into<OsString>>) -> Vec<OsString> {
+    value.map_or_else(Vec::new, |value| vec![name.into(), value.into()])
+}
+
 fn memory(mem: Mem) -> Vec<OsString> {
     match mem {
         Mem::Auto => Vec::new(),
@@ -131,7 +177,7 @@ fn memory(mem: Mem) -> Vec<OsString> {
 mod tests {
     use clap::Parser;
 
-    use super::super::args::{Cli, Command, StageCommand};
+    use super::super::args::{Cli, Command, ReadJob, StageCommand, WriteJob};
     use super::*;
 
     #[test]
@@ -162,12 +208,44 @@ mod tests {
         else {
             panic!("read, work, write")
         };
+        let (ReadJob::Images(read), WriteJob::Images(write)) = (read.job, write.job) else {
+            panic!("of images")
+        };
         assert_eq!((read.manifest, write.standing), (Some(lists.todo), lists.standing));
         assert_eq!((read.reading.io_threads.get(), read.memory.mem), (4, Mem::Bytes(1 << 30)));
-        assert_eq!(work.pixels.filter, Some(job.recipe.chain.to_string()));
+        assert_eq!(work.pixels.chain.filter, Some(job.recipe.chain.to_string()));
         assert_eq!(write.lock_fd, Some(LOCK_FD));
         assert_eq!((write.recipe_hash, write.base), (run.recipe.hash, Some(run.base)));
         assert!(write.resume && write.writing.overwrite && write.writing.durable);
         assert_eq!(write.events.epoch, Some(epoch.as_nanos()));
+    }
+
+    #[test]
+    fn a_render_survives_the_way_through_command_lines() {
+        let line = "lumaloom video -odd.mp4 -o out.mkv -f negate --ss 1.5 --t 2 --r 30000/1001 \
+            --pix-fmt yuv444p --codec libx264 --crf 18 --an -y -j 3 --ffmpeg-threads 2 -- -tune x";
+        let line = line.replace("-odd.mp4", "./-odd.mp4");
+        let Command::Video(args) = Cli::try_parse_from(line.split_whitespace()).unwrap().command
+        else {
+            panic!("video")
+        };
+        let pool = Pool::new(&args.pool, args.memory.mem, args.stages.mode()).unwrap();
+        let chain = args.chain.chain().unwrap();
+        let commands = of_clip(&args, &chain, Upright::Always, &pool, Epoch::start()).unwrap();
+        let parse = |words: &[OsString]| match Cli::try_parse_from(words).unwrap().command {
+            Command::Stage(args) => args.stage,
+            other => panic!("{other:?}"),
+        };
+        let StageCommand::Read(read) = parse(&commands.read) else { panic!("read") };
+        let ReadJob::Video(read) = read.job else { panic!("of a clip") };
+        assert_eq!((read.input, read.clip.arguments()), (args.input, args.clip.arguments()));
+        let StageCommand::Work(work) = parse(&commands.work) else { panic!("work") };
+        assert_eq!(work.pixels.chain.filter.as_deref(), Some("negate"));
+        assert!(work.upright);
+        let StageCommand::Write(write) = parse(&commands.write) else { panic!("write") };
+        let WriteJob::Video(write) = write.job else { panic!("to a clip") };
+        assert_eq!(write.encoding.arguments(), args.encoding.arguments());
+        assert_eq!((&write.encoding.more, write.output), (&args.encoding.more, args.output));
+        assert!(write.overwrite && write.ffmpeg_threads == args.clip.ffmpeg_threads);
     }
 }

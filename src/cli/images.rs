@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lumaloom::error::{Error, Kind, Result};
+use lumaloom::error::{Error, Result};
 use lumaloom::event::{Event, Observer};
 use lumaloom::exec::{
     self,
@@ -13,7 +13,7 @@ use lumaloom::exec::{
 };
 use lumaloom::journal::{self, FailedBefore, Guard, Journal, Past, Remaining, Run};
 use lumaloom::link::Item;
-use lumaloom::observe::{Failure, Head, Monitor, Outcome};
+use lumaloom::observe::{Failure, Head, Monitor, Unit};
 use lumaloom::sink::check::{self, Outputs};
 use lumaloom::sink::owner::{self, Owner};
 use lumaloom::sink::{self, Clobber, FileSink, FolderSink};
@@ -27,7 +27,7 @@ use super::commands::{self, Lists};
 use super::job::{Earlier, Job, Out, word};
 use super::report::last_report;
 use super::watch::{Kept, Watch};
-use super::{assemble, code, dry_run, say};
+use super::{assemble, dry_run, say};
 
 /// Runs the job.
 ///
@@ -144,6 +144,7 @@ impl Begun {
         };
         Head {
             command: quoted(arguments),
+            unit: Unit::Picture,
             mode: word(job.mode),
             threads: job.pool.threads,
             output: job.out.path().to_owned(),
@@ -207,20 +208,7 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
             in_process(job, &begun, journal, todo, epoch, &watch, &cancel)
         }
     };
-    let outcome = match &ended {
-        Ok(Ended::All) => Outcome::Complete,
-        Ok(Ended::Stopped) => Outcome::Stopped,
-        Err(error) if error.kind() == Kind::Interrupted => Outcome::Interrupted,
-        Err(_) => Outcome::Failed,
-    };
-    let report = watch.finish(args, outcome)?;
-    match ended {
-        Ok(Ended::All) if report.failed.is_empty() => Ok(0),
-        Ok(Ended::All | Ended::Stopped) => Ok(code(Kind::Input)),
-        // The summary has said so.
-        Err(error) if error.kind() == Kind::Interrupted => Ok(code(Kind::Interrupted)),
-        Err(error) => Err(error),
-    }
+    watch.conclude(args, ended)
 }
 
 /// All stages in this process.
@@ -293,6 +281,8 @@ mod tests {
     use clap::Parser;
 
     use super::super::args::{Cli, Command};
+    use lumaloom::error::Kind;
+
     use super::*;
 
     fn job(words: &[&OsStr]) -> Job {

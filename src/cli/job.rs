@@ -134,7 +134,7 @@ impl Job {
     /// # Errors
     /// `Usage`: options that contradict each other, a chain with a mistake, an unknown format.
     pub fn new(args: &ImagesArgs) -> Result<Self> {
-        let mode = if args.run.processes { ModeArg::Processes } else { args.run.mode };
+        let mode = args.run.stages.mode();
         let mut recipe = Recipe::new(&args.pixels)?;
         if args.output == Path::new("-") {
             return Err(Error::usage(
@@ -195,7 +195,7 @@ impl Recipe {
     /// # Errors
     /// `Usage`.
     pub fn new(args: &PixelArgs) -> Result<Self> {
-        let chain = Chain::parse(args.filter.as_deref().unwrap_or_default())?;
+        let chain = args.chain.chain()?;
         let format = args.format.as_deref().map(format_named).transpose()?;
         let encode = EncodeOptions {
             format,

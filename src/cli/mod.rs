@@ -4,6 +4,7 @@
 mod args;
 mod assemble;
 mod bench;
+mod clip;
 mod commands;
 mod dry_run;
 mod filters;
@@ -14,13 +15,17 @@ mod machine;
 mod manifest;
 mod progress;
 mod recipe;
+mod rehearse;
 mod report;
 mod runs;
 mod say;
 mod signals;
+mod spelling;
 mod stage;
 mod summary;
 mod value;
+mod verify;
+mod video;
 mod watch;
 
 use std::ffi::OsString;
@@ -64,6 +69,7 @@ fn run(cli: &Cli, arguments: &[OsString]) -> Result<u8> {
     let fine = |result: Result<()>| result.map(|()| 0);
     match &cli.command {
         Command::Images(args) => images::run(args, arguments),
+        Command::Video(args) => video::run(args, arguments),
         Command::Bench(args) => fine(bench::run(args, arguments)),
         Command::Filters(args) => fine(filters::run(args)),
         Command::Stage(args) => stage::run(&args.stage, arguments),
@@ -88,10 +94,12 @@ impl From<clap::Error> for Refusal {
 
 /// Parses, twice where a recipe adds arguments.
 fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
+    let arguments = &spelled(arguments).map_err(Refusal::Usage)?;
     let matches = Cli::command().try_get_matches_from(arguments)?;
     let typed = Cli::from_arg_matches(&matches)?;
     let recipe = match &typed.command {
         Command::Images(args) => args.recipe.as_deref(),
+        Command::Video(args) => args.recipe.as_deref(),
         _ => None,
     };
     let (Some(path), Some((name, typed_matches))) = (recipe, matches.subcommand()) else {
@@ -114,6 +122,19 @@ fn parse(arguments: &[OsString]) -> Result<Cli, Refusal> {
         Refusal::Usage(Error::usage(format!("--recipe {}: {what}", shown(path))))
     })?;
     Ok(Cli::from_arg_matches(&matches)?)
+}
+
+/// The arguments with ffmpeg's spelling of `video`'s options replaced by ours.
+fn spelled(arguments: &[OsString]) -> Result<Vec<OsString>> {
+    let mut cli = Cli::command();
+    cli.build();
+    let video = cli.find_subcommand("video");
+    let names = |word: &OsString| word == "video" || word == "videos";
+    let (Some(video), true) = (video, arguments.get(1).is_some_and(names)) else {
+        return Ok(arguments.to_vec());
+    };
+    let (head, rest) = arguments.split_at(2);
+    Ok([head.to_vec(), spelling::ours(rest, video)?].concat())
 }
 
 /// Prints what clap has to say. Help and version are data and exit 0.

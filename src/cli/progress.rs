@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use lumaloom::event::{Event, Observer};
-use lumaloom::observe::Ticker;
+use lumaloom::observe::{Ticker, Unit};
 
 use super::args::ProgressArg;
 use super::say;
@@ -66,6 +66,7 @@ pub struct Progress {
 }
 
 struct Counters {
+    unit: Unit,
     start: Instant,
     total: AtomicU64,
     done: AtomicU64,
@@ -75,8 +76,8 @@ struct Counters {
 
 impl Progress {
     /// Starts to show. Without a thread to draw with, nothing is shown.
-    pub fn start(look: Look) -> Self {
-        let counters = Arc::new(Counters::default());
+    pub fn start(look: Look, unit: Unit) -> Self {
+        let counters = Arc::new(Counters::new(unit));
         let bar = (look == Look::Bar).then(|| bar(&counters));
         let (drawn, read) = (bar.clone(), Arc::clone(&counters));
         let ticker = match look {
@@ -140,18 +141,17 @@ impl Observer for Progress {
     }
 }
 
-impl Default for Counters {
-    fn default() -> Self {
+impl Counters {
+    fn new(unit: Unit) -> Self {
         let zero = || AtomicU64::new(0);
         let start = Instant::now();
-        Self { start, total: zero(), done: zero(), failed: zero(), pixels: zero() }
+        Self { unit, start, total: zero(), done: zero(), failed: zero(), pixels: zero() }
     }
-}
 
-impl Counters {
     fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
+            unit: self.unit,
             total: read(&self.total),
             done: read(&self.done),
             failed: read(&self.failed),
@@ -188,6 +188,8 @@ fn draw(bar: Option<&ProgressBar>, counters: &Counters) {
 /// The counters at one time.
 #[derive(Clone, Copy, Debug)]
 struct Snapshot {
+    unit: Unit,
+    /// 0 where nobody knows.
     total: u64,
     done: u64,
     failed: u64,
@@ -200,17 +202,22 @@ impl Snapshot {
         self.done + self.failed
     }
 
-    /// `12 of 60 · 5.1 images/s · 61.4 MP/s · ETA 10 s · 1 failed`
+    /// `12 of 60 · 5.1 pictures/s · 61.4 MP/s · ETA 10 s · 1 failed`
     fn line(&self) -> String {
         let finished = self.finished();
         let seconds = self.elapsed.as_secs_f64().max(1e-3);
         let rate = finished as f64 / seconds;
-        let mut parts = vec![format!("{finished} of {}", self.total)];
+        let mut parts = vec![match self.total {
+            0 => count(finished, self.unit.noun()),
+            total => format!("{finished} of {total}"),
+        }];
         if finished > 0 {
-            parts.push(format!("{rate:.1} images/s"));
+            parts.push(format!("{rate:.1} {}s/s", self.unit.noun()));
             parts.push(format!("{:.1} MP/s", self.pixels as f64 / 1e6 / seconds));
-            let left = self.total.saturating_sub(finished);
-            parts.push(format!("ETA {}", eta(left as f64 / rate)));
+            if self.total > 0 {
+                let left = self.total.saturating_sub(finished);
+                parts.push(format!("ETA {}", eta(left as f64 / rate)));
+            }
         }
         if self.failed > 0 {
             parts.push(format!("{} failed", self.failed));
@@ -270,6 +277,7 @@ mod tests {
 
     fn at(finished: u64, seconds: u64) -> Snapshot {
         Snapshot {
+            unit: Unit::Picture,
             total: 100,
             done: finished,
             failed: 0,
@@ -281,7 +289,7 @@ mod tests {
     #[test]
     fn a_line_has_rate_eta_and_failures() {
         assert_eq!(at(0, 0).line(), "0 of 100");
-        assert_eq!(at(20, 10).line(), "20 of 100 · 2.0 images/s · 2.0 MP/s · ETA 40 s");
+        assert_eq!(at(20, 10).line(), "20 of 100 · 2.0 pictures/s · 2.0 MP/s · ETA 40 s");
         let failed = Snapshot { failed: 5, ..at(20, 10) };
         assert!(failed.line().starts_with("25 of 100"), "{}", failed.line());
         assert!(failed.line().ends_with("5 failed"), "{}", failed.line());
@@ -320,7 +328,7 @@ mod tests {
 
     #[test]
     fn the_thread_moves_while_all_cores_are_busy() {
-        let progress = Progress::start(Look::None);
+        let progress = Progress::start(Look::None, Unit::Picture);
         let ticks = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&ticks);
         let ticker = Ticker::start("progress", REDRAW, move || {

@@ -9,7 +9,7 @@ use lumaloom::bench::measure::{Case, Executor, Sample};
 use lumaloom::bench::usage::CpuTime;
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::{self, OnError, processes::Care};
-use lumaloom::observe::{Head, Monitor, Outcome, Tally};
+use lumaloom::observe::{Head, Monitor, Outcome, Tally, Unit};
 use lumaloom::sink::{Clobber, Durable, FolderSink, NullSink, Template, Writing};
 use lumaloom::source::Inputs;
 use lumaloom::source::folder::FolderSource;
@@ -144,6 +144,7 @@ impl Executor for Runs<'_> {
 fn head(case: &Case) -> Head {
     Head {
         command: String::new(),
+        unit: Unit::Picture,
         mode: case.mode.clone(),
         threads: case.threads,
         output: PathBuf::new(),

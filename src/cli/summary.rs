@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use lumaloom::error::shown;
 use lumaloom::event::{Loss, StageName, StageReport};
-use lumaloom::observe::{Outcome, Report};
+use lumaloom::observe::{Outcome, Report, Unit};
 
 use super::value::{count, show_bytes, show_seconds};
 
@@ -31,12 +31,12 @@ pub fn text(report: &Report, detail: Detail) -> String {
     lines.extend(stages(report, detail));
     // A run that was cut short says little about what held it back.
     if let (Outcome::Complete, Some((name, share))) = (report.outcome, report.limit()) {
-        lines.push(format!("limit    {} ({} busy)", name.as_str(), percent(share)));
+        lines.push(format!("limit    {} ({} busy)", label(name, report.unit), percent(share)));
     }
     if report.peak_rss_bytes > 0 {
         lines.push(format!("memory   {} at the peak", show_bytes(report.peak_rss_bytes)));
     }
-    if report.done + report.finished_before > 0 {
+    if has_output(report) {
         lines.push(format!("outputs  {}", shown(&report.output)));
     }
     lines.join("\n")
@@ -103,7 +103,7 @@ fn losses(report: &Report) -> Option<String> {
     let parts: Vec<String> = report
         .losses
         .iter()
-        .map(|(loss, n)| format!("{} in {}", loss_name(*loss), count(*n, "picture")))
+        .map(|(loss, n)| format!("{} in {}", loss_name(*loss), count(*n, report.unit.noun())))
         .collect();
     (!parts.is_empty()).then(|| format!("lost     {}", parts.join(", ")))
 }
@@ -132,9 +132,10 @@ fn speed(report: &Report) -> String {
     // Writing to a String cannot fail.
     let _ = write!(
         line,
-        "speed    {:.1} MP/s, {:.1} pictures/s, {} read, {} written",
+        "speed    {:.1} MP/s, {:.1} {}s/s, {} read, {} written",
         report.pixels as f64 / 1e6 / seconds,
         report.done as f64 / seconds,
+        report.unit.noun(),
         show_bytes(report.bytes_in),
         show_bytes(report.bytes_out)
     );
@@ -147,7 +148,7 @@ fn stages(report: &Report, detail: Detail) -> Vec<String> {
         let share = |part: f64| percent(if all > 0.0 { part / all } else { 0.0 });
         let mut line = format!(
             "{:<8} {:>10}  busy {:>5}  waits for input {:>5}, for output {:>5}  queue {:.1}",
-            stage.name.as_str(),
+            label(stage.name, report.unit),
             count(stage.threads as u64, "thread"),
             share(stage.busy_seconds),
             share(stage.blocked_in_seconds),
@@ -160,6 +161,25 @@ fn stages(report: &Report, detail: Detail) -> Vec<String> {
         line
     };
     report.stages.iter().map(line).collect()
+}
+
+/// What people call a stage: of a clip, the first and the last are ffmpeg's for the most part.
+fn label(name: StageName, unit: Unit) -> &'static str {
+    match (unit, name) {
+        (Unit::Picture, name) => name.as_str(),
+        (Unit::Frame, StageName::Read) => "decoder",
+        (Unit::Frame, StageName::Work) => "filters",
+        (Unit::Frame, StageName::Write) => "encoder",
+    }
+}
+
+/// Whether there is something where outputs go: each picture stands for itself, a clip is there
+/// when it is whole.
+fn has_output(report: &Report) -> bool {
+    match report.unit {
+        Unit::Picture => report.done + report.finished_before > 0,
+        Unit::Frame => report.outcome == Outcome::Complete,
+    }
 }
 
 fn percent(share: f64) -> String {
@@ -200,6 +220,7 @@ mod tests {
     fn report() -> Report {
         let head = Head {
             command: "lumaloom".into(),
+            unit: Unit::Picture,
             mode: "threads".into(),
             threads: 2,
             output: "out".into(),

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use lumaloom::ffmpeg::{Micros, TimeBase};
 pub use lumaloom::link::show_bytes;
 
 /// `--mem`: bytes, or what the machine can spare.
@@ -114,6 +115,65 @@ pub fn readers(text: &str) -> Result<NonZeroUsize, String> {
     count.ok_or_else(|| format!("readers are 1 to {MOST_READERS}"))
 }
 
+/// A moment or a length of a clip: `12.5`, `1:02.5`, `01:02:03.004`, `500ms`, `40us`, as ffmpeg
+/// writes them, to the microsecond.
+///
+/// # Errors
+/// A fragment that says what a time looks like.
+pub fn moment(text: &str) -> Result<Micros, String> {
+    let wrong = || "a time looks like 12.5, 01:02:03.5 or 500ms".to_owned();
+    let small = [("ms", 1000), ("us", 1)]
+        .into_iter()
+        .find_map(|(unit, micros)| Some((text.strip_suffix(unit)?, micros)));
+    if let Some((number, micros)) = small {
+        let number: u32 = number.parse().map_err(|_| wrong())?;
+        return Ok(Micros(i64::from(number) * micros));
+    }
+    let parts: Vec<&str> = text.strip_suffix('s').unwrap_or(text).split(':').collect();
+    let (seconds, above) = parts.split_last().ok_or_else(wrong)?;
+    let seconds = Micros::parse_seconds(seconds).filter(|s| s.0 >= 0).ok_or_else(wrong)?;
+    let minute = 60_000_000;
+    if above.len() > 2 || (!above.is_empty() && seconds.0 >= minute) {
+        return Err(wrong());
+    }
+    let units = [minute, 60 * minute];
+    above.iter().rev().zip(units).enumerate().try_fold(seconds, |sum, (i, (part, unit))| {
+        let count: u32 = part.parse().map_err(|_| wrong())?;
+        // Minutes below hours have two digits' worth.
+        let fits = count < 60 || i + 1 == above.len();
+        fits.then(|| sum.plus(Micros(i64::from(count) * unit))).ok_or_else(wrong)
+    })
+}
+
+/// Frames per second as the time that each frame takes: `25`, `30000/1001`, and the decimals that
+/// people write for NTSC's rates.
+///
+/// # Errors
+/// A fragment that says what a rate looks like.
+pub fn rate(text: &str) -> Result<TimeBase, String> {
+    let wrong = || "a rate is frames per second, like 25 or 30000/1001".to_owned();
+    let ntsc = [("23.976", 24_000), ("23.98", 24_000), ("29.97", 30_000), ("59.94", 60_000)];
+    if let Some((_, frames)) = ntsc.into_iter().find(|(name, _)| *name == text) {
+        return TimeBase::new(1001, frames).map_err(|_| wrong());
+    }
+    let (over, under) = text.split_once('/').unwrap_or((text, "1"));
+    let (whole, digits) = over.split_once('.').unwrap_or((over, ""));
+    let scale = 10_u32.checked_pow(digits.len() as u32).ok_or_else(wrong)?;
+    let over: u32 = format!("{whole}{digits}").parse().map_err(|_| wrong())?;
+    let under: u32 = under.parse().map_err(|_| wrong())?;
+    let under = under.checked_mul(scale).ok_or_else(wrong)?;
+    TimeBase::new(under, over).map_err(|_| wrong())
+}
+
+/// A number, kept as it was typed.
+///
+/// # Errors
+/// A fragment that says so.
+pub fn number(text: &str) -> Result<String, String> {
+    let finite = text.parse::<f64>().is_ok_and(f64::is_finite);
+    finite.then(|| text.to_owned()).ok_or_else(|| "not a number".to_owned())
+}
+
 /// A number in hexadecimal.
 ///
 /// # Errors
@@ -200,6 +260,37 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert!(duration("2 days").is_err());
+    }
+
+    #[test]
+    fn moments() {
+        for (text, micros) in [
+            ("12.5", 12_500_000),
+            ("0", 0),
+            ("1:02.5", 62_500_000),
+            ("01:02:03.000004", 3_723_000_004),
+            ("90:00", 5_400_000_000),
+            ("500ms", 500_000),
+            ("40us", 40),
+            ("3s", 3_000_000),
+        ] {
+            assert_eq!(moment(text), Ok(Micros(micros)), "{text}");
+        }
+        for text in ["", "-1", "1:60", "1:60:00", "1:2:3:4", "x", "1h", "1e3", ":5", "1.0000001"] {
+            assert!(moment(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn rates() {
+        let parsed = |text| rate(text).map(|r| (r.den(), r.num()));
+        assert_eq!(parsed("25"), Ok((25, 1)));
+        assert_eq!(parsed("30000/1001"), Ok((30_000, 1001)));
+        assert_eq!(parsed("29.97"), Ok((30_000, 1001)));
+        assert_eq!(parsed("12.5"), Ok((125, 10)));
+        for text in ["0", "", "x", "25/0", "1/", "-5", "99999999999", "1.00000000000"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
     }
 
     #[test]

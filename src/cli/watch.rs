@@ -5,18 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lumaloom::error::{Error, Result, shown};
+use lumaloom::error::{Error, Kind, Result, shown};
 use lumaloom::event::{Event, Observer};
 use lumaloom::journal::Journal;
 use lumaloom::observe::checkpoint::INTERVAL;
 use lumaloom::observe::{Checkpoint, Fan, Head, Lines, Outcome, Report, Tally, Trace};
-use lumaloom::stage::{Cancel, Epoch};
+use lumaloom::stage::{Cancel, Ended, Epoch};
 
 use super::args::{ProgressArg, SayArgs};
 use super::progress::{Look, Progress, Quiet, stopping};
 use super::signals::Watch as SignalWatch;
 use super::summary::{self, Detail};
 use super::value::count;
+use super::{code, say};
 
 /// What is kept up to date while a run goes on.
 #[derive(Default)]
@@ -57,8 +58,9 @@ impl Watch {
     ) -> Result<Self> {
         let failed = |e: std::io::Error| Error::system(format!("failed to start to listen: {e}"));
         let quiet = if say.quiet { Quiet::Yes } else { Quiet::No };
+        let unit = head.unit;
         let tally = Arc::new(Tally::new(head));
-        let progress = Arc::new(Progress::start(Look::choose(say.progress, quiet)));
+        let progress = Arc::new(Progress::start(Look::choose(say.progress, quiet), unit));
         let trace = say.trace.as_ref().map(|_| Arc::new(Trace::new(epoch)));
 
         let mut observers: Vec<Arc<dyn Observer>> = vec![tally.clone(), progress.clone()];
@@ -106,11 +108,41 @@ impl Watch {
         &self.fan
     }
 
+    /// Ends it as the run ended, and gives the exit code.
+    ///
+    /// # Errors
+    /// The run's own, or `System` when the report or the trace cannot be written.
+    pub fn conclude(self, args: &SayArgs, ended: Result<Ended>) -> Result<u8> {
+        let outcome = match &ended {
+            Ok(Ended::All) => Outcome::Complete,
+            Ok(Ended::Stopped) => Outcome::Stopped,
+            Err(error) if error.kind() == Kind::Interrupted => Outcome::Interrupted,
+            Err(_) => Outcome::Failed,
+        };
+        let saved = self.finish(args, outcome);
+        let error = match ended {
+            Ok(Ended::All) if saved.as_ref().is_ok_and(|report| report.failed.is_empty()) => {
+                return Ok(0);
+            }
+            Ok(Ended::All | Ended::Stopped) => return saved.map(|_| code(Kind::Input)),
+            Err(error) => error,
+        };
+        // How the run ended is the news, whatever became of the report.
+        if let Err(unsaved) = saved {
+            say::error(&unsaved);
+        }
+        match error.kind() {
+            // The summary has said so.
+            Kind::Interrupted => Ok(code(Kind::Interrupted)),
+            _ => Err(error),
+        }
+    }
+
     /// Takes the bar away, writes what was asked for and says how it went.
     ///
     /// # Errors
     /// `System` when the report or the trace cannot be written.
-    pub fn finish(mut self, say: &SayArgs, outcome: Outcome) -> Result<Report> {
+    fn finish(mut self, say: &SayArgs, outcome: Outcome) -> Result<Report> {
         // The checkpoint's last flush first: the final report replaces it.
         drop(self.checkpoint.take());
         if let Some(memory) = lumaloom::stage::memory() {

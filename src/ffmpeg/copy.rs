@@ -44,7 +44,7 @@ impl<'a> Copies<'a> {
         for stream in clip.streams() {
             if stream.index == rendered && matches!(stream.kind, StreamKind::Video(_)) {
                 place = Some(kept.len());
-            } else if !wanted(stream, without) {
+            } else if !wanted(stream, without) || holds_chapters(stream, clip) {
                 continue;
             } else if let Some(why) = lost(stream) {
                 left_out.push(format!("stream {} ({why})", stream.index));
@@ -113,12 +113,17 @@ fn wanted(stream: &Stream, without: Without) -> bool {
     }
 }
 
+/// Whether it is what a mov or mp4 keeps its chapters in: they are written anew.
+fn holds_chapters(stream: &Stream, clip: &Clip) -> bool {
+    let text = (stream.codec.as_deref(), stream.tag.as_deref()) == (Some("bin_data"), Some("text"));
+    text && matches!(stream.kind, StreamKind::Data) && !clip.chapters().is_empty()
+}
+
 /// Why a stream cannot be copied by any container.
 fn lost(stream: &Stream) -> Option<&'static str> {
     match (&stream.kind, stream.codec.as_deref()) {
         (StreamKind::Data, None) => Some("data of a kind that ffmpeg does not know"),
-        // What a mov or mp4 keeps its chapters in; they are written anew.
-        (StreamKind::Data, Some("bin_data")) => Some("the text of the chapters, written anew"),
+        (StreamKind::Data, Some("bin_data")) => Some("data that no container takes as it is"),
         _ => None,
     }
 }

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 
 use crossbeam_channel::{Receiver, TryRecvError, TrySendError, bounded};
 use ffmpeg_sidecar::command::FfmpegCommand;
+use serde::{Deserialize, Serialize};
 
 use super::child::{Child, PIPE_BYTES, Patience, Pipe};
 use super::pixels::Pixels;
 use super::probe::{Clip, FORMATS, PROTOCOLS};
-use super::program::{Log, Programs, file_argument};
+use super::program::{Log, Programs, file_argument, words};
 use super::showinfo::{self, Line, Record, Scan};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result};
@@ -28,6 +29,9 @@ pub struct Decode<'a> {
     pub pixels: &'a Pixels,
     /// Which of them.
     pub window: Window,
+    /// Seconds per frame to come to, by dropping and repeating frames (`--r`); `None` keeps
+    /// the frames as they are.
+    pub rate: Option<TimeBase>,
     /// ffmpeg's `-threads`; `None` leaves it to ffmpeg.
     pub threads: Option<usize>,
     /// What `--input-args` says: options in front of the input.
@@ -38,7 +42,7 @@ pub struct Decode<'a> {
 
 /// From when to when, counted from the clip's start as ffmpeg's `-ss` and `-to` do: a frame
 /// belongs to it if `from <= time < until`, compared without rounding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
     /// `--ss`.
     pub from: Option<Micros>,
@@ -84,6 +88,17 @@ enum Seek {
     Sure,
     /// It began somewhere, and has given no key frame yet.
     Hoped,
+}
+
+impl Decode<'_> {
+    /// The command as words, for a person to read.
+    ///
+    /// # Errors
+    /// None in practice: the clip's folder was found when it was probed.
+    pub fn words(&self) -> Result<Vec<OsString>> {
+        let seek = if self.window.from.is_some() { Seek::Hoped } else { Seek::Sure };
+        Ok(words(command(self, seek)?))
+    }
 }
 
 impl<'a> Decoder<'a> {
@@ -303,7 +318,9 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
     command.input(file_argument(job.clip.path())?);
     command.map(format!("0:{}", job.stream));
     let hide_range = if job.pixels.reorders() { ",setparams=range=limited" } else { "" };
-    command.filter(format!("showinfo=checksum=0{hide_range}"));
+    let rate = job.rate.map(|each| format!("fps={}/{},", each.den(), each.num()));
+    let rate = rate.unwrap_or_default();
+    command.filter(format!("{rate}showinfo=checksum=0{hide_range}"));
     command.fps_mode("passthrough").args(["-map_metadata", "-1", "-map_chapters", "-1"]);
     command.format("rawvideo").pix_fmt(job.pixels.pipe()).output("pipe:1");
     Ok(command)

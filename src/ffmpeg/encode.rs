@@ -3,17 +3,19 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 
 use super::child::{Child, Patience, Pipe};
 use super::copy::Copies;
+use super::display::{DisplayMatrix, keeps_matrix};
 use super::nut::{Head, Nut};
 use super::pixels::Pixels;
 use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS};
-use super::program::{Log, Programs, file_argument};
+use super::program::{Log, Programs, file_argument, words};
 use super::time::{Micros, TimeBase};
+use super::track::set_matrix;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Layout};
 use crate::link::Cancel;
@@ -31,6 +33,8 @@ pub struct Encode<'a> {
     pub layout: Layout,
     /// Width to height of a pixel; the clip's, unless the chain changes it.
     pub aspect: Option<(u32, u32)>,
+    /// How players are to turn the output's pictures; see [`keeps_matrix`].
+    pub display: Option<DisplayMatrix>,
     /// The tick of the frames' times.
     pub time_base: TimeBase,
     /// The first frame's time.
@@ -79,6 +83,16 @@ pub struct Encoder {
     /// What is added to a frame's time, so that NUT's begin at 0 or later.
     shift: i64,
     written: u64,
+    /// What is set in the finished file.
+    matrix: Option<Matrix>,
+}
+
+/// The display matrix of a track of a file.
+#[derive(Debug)]
+struct Matrix {
+    path: PathBuf,
+    track: u32,
+    value: DisplayMatrix,
 }
 
 impl Encoder {
@@ -86,10 +100,11 @@ impl Encoder {
     /// calling thread has to outlive it.
     ///
     /// # Errors
-    /// When it cannot be started. What it does not like about its options is the error of the
+    /// When it cannot be started; `Usage` when the container has no place for a display matrix
+    /// that is to be kept. What it does not like about its options is the error of the
     /// first frames or of [`Encoder::finish`].
     pub fn start(job: &Encode<'_>, out: &Path, cancel: &Cancel) -> Result<Self> {
-        let shift = job.shift();
+        let (shift, matrix) = (job.shift(), job.matrix(out)?);
         let command = job.command(out)?;
         let child = Child::start("encoder", command, Pipe::In, job.patience, |_| {})?;
         let (nut, opening) = Nut::new(Head {
@@ -99,7 +114,7 @@ impl Encoder {
             aspect: job.aspect,
             frame_bytes: job.layout.bytes(),
         });
-        let mut encoder = Self { child, nut, layout: job.layout, shift, written: 0 };
+        let mut encoder = Self { child, nut, layout: job.layout, shift, written: 0, matrix };
         encoder.child.write(&opening, cancel)?;
         Ok(encoder)
     }
@@ -148,11 +163,22 @@ impl Encoder {
     /// When it fails or hangs.
     pub fn finish(mut self, cancel: &Cancel) -> Result<u64> {
         self.child.finish(cancel)?;
+        if let Some(Matrix { path, track, value }) = &self.matrix {
+            set_matrix(path, *track, *value)?;
+        }
         Ok(self.written)
     }
 }
 
 impl Encode<'_> {
+    /// The command that writes `out` as words, for a person to read.
+    ///
+    /// # Errors
+    /// When the folder that `out` is relative to cannot be found.
+    pub fn words(&self, out: &Path) -> Result<Vec<OsString>> {
+        Ok(words(self.command(out)?))
+    }
+
     /// What is added to each time.
     fn shift(&self) -> i64 {
         match self.origin {
@@ -160,6 +186,21 @@ impl Encode<'_> {
             // NUT has no time below 0; the encoder's ffmpeg takes the shift back.
             Origin::Clip => self.first.min(0).saturating_neg(),
         }
+    }
+
+    /// What is set in the finished file: ffmpeg 5.1 cannot set it while it encodes.
+    fn matrix(&self, out: &Path) -> Result<Option<Matrix>> {
+        let Some(value) = self.display else { return Ok(None) };
+        if !keeps_matrix(out) {
+            let out = out.display();
+            return Err(Error::usage(format!(
+                "{out} cannot ask players for {value}, as the clip does; --upright turns the frames"
+            )));
+        }
+        // How ffmpeg numbers tracks.
+        let track = u32::try_from(self.copies.rendered() + 1)
+            .map_err(|_| Error::input("the clip has too many streams"))?;
+        Ok(Some(Matrix { path: out.to_owned(), track, value }))
     }
 
     /// The command.

@@ -14,7 +14,7 @@
 //!    takes the filtered frames as NUT on its stdin, with the same timestamps in the same time
 //!    base, and everything else (sound, subtitles, attachments, chapters, metadata) from the
 //!    clip's own file.
-//! 6. The caller asks [`Clip::unchanged`] and renames the output.
+//! 6. The caller asks [`Clip::unchanged`] and renames the output. [`Verify`] compares the two.
 //!
 //! Each ffmpeg is the leader of a process group of its own, dies with the thread that started
 //! it, is killed when it hangs or when its owner is dropped, and has its stderr drained by a
@@ -26,9 +26,12 @@
 mod child;
 mod copy;
 mod decode;
+mod display;
 mod encode;
+mod fit;
 mod log;
 mod nut;
+mod packets;
 mod pixels;
 mod probe;
 mod program;
@@ -36,13 +39,18 @@ mod showinfo;
 #[cfg(test)]
 mod tests;
 mod time;
+mod track;
+mod verify;
 
 pub use child::Patience;
 pub use copy::{Copies, Without};
 pub use decode::{Decode, Decoder, Timed, Window};
+pub use display::{DisplayMatrix, keeps_matrix};
 pub use encode::{Codec, Encode, Encoder, Origin, written};
+pub use fit::check_container;
 pub use pixels::{Pixels, Wishes};
 pub use probe::{Clip, ColorTags, Stream, StreamKind, Video};
 pub use program::Programs;
 pub use showinfo::Scan;
 pub use time::{Micros, TimeBase};
+pub use verify::{Row, Verdict, Verify, unsaid};

@@ -1,5 +1,7 @@
 //! From ffmpeg's pixel formats to our layouts and back: one table, and colour from tags.
 
+use serde::{Deserialize, Serialize};
+
 use super::probe::{ColorTags, Video};
 use crate::error::{Error, Result};
 use crate::frame::{Depth, Layout, Matrix, Model, Range, Siting, Size, Subsampling, Ycbcr};
@@ -13,7 +15,7 @@ pub struct Pixels {
 }
 
 /// What the user says against or beside the tags.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Wishes {
     /// `--pix-fmt`: what decoder and encoder convert to.
     pub pix_fmt: Option<String>,
@@ -321,7 +323,7 @@ mod tests {
             field_order: None,
             average_rate: None,
             base_rate: None,
-            rotation: None,
+            display: None,
             side_data: vec![],
         }
     }

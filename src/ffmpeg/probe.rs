@@ -12,9 +12,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::child::{Child, Patience, Pipe};
+use super::display::DisplayMatrix;
 use super::program::{Programs, file_argument};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result};
+use crate::filter::Dihedral;
 use crate::frame::Size;
 use crate::link::Cancel;
 
@@ -73,6 +75,8 @@ pub struct Stream {
     pub kind: StreamKind,
     /// ffmpeg's name of the codec; `None` where ffmpeg knows none.
     pub codec: Option<String>,
+    /// The container's name of the codec, like `avc1`.
+    pub tag: Option<String>,
     /// Names of the dispositions that are set, like `default` and `attached_pic`.
     pub dispositions: Vec<String>,
     /// Metadata: language, title, handler and what else there is.
@@ -119,8 +123,8 @@ pub struct Video {
     pub average_rate: Option<TimeBase>,
     /// The lowest rate at which all timestamps fall on a frame.
     pub base_rate: Option<TimeBase>,
-    /// Degrees by which players turn it, counter-clockwise, by the display matrix.
-    pub rotation: Option<i32>,
+    /// How players are to turn it; `None` where they are to show it as it is stored.
+    pub display: Option<DisplayMatrix>,
     /// Side data as ffprobe gives it: mastering display, content light level, display matrix,
     /// spherical and stereo descriptions.
     pub side_data: Vec<Map<String, Value>>,
@@ -322,6 +326,7 @@ struct SaidStream {
     index: usize,
     codec_type: Option<String>,
     codec_name: Option<String>,
+    codec_tag_string: Option<String>,
     pix_fmt: Option<String>,
     width: Option<i64>,
     height: Option<i64>,
@@ -364,6 +369,7 @@ impl SaidStream {
             index: at,
             kind,
             codec: said(self.codec_name),
+            tag: said(self.codec_tag_string),
             dispositions: set.map(|(name, _)| name.clone()).collect(),
             tags: self.tags,
             time_base: time_base.map_err(|e| e.within(format!("stream {at}")))?,
@@ -375,7 +381,8 @@ impl SaidStream {
 
     fn video(&self) -> Result<Video> {
         let side = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
-        let rotation = self.side_data_list.iter().find_map(|data| data.get("rotation"));
+        let matrix = self.side_data_list.iter().find_map(|data| data.get("displaymatrix"));
+        let matrix = matrix.and_then(Value::as_str).and_then(DisplayMatrix::parse);
         let rate = |text: &Option<String>| TimeBase::parse(text.as_deref()?).ok();
         Ok(Video {
             size: Size::new(side(self.width), side(self.height)),
@@ -391,8 +398,7 @@ impl SaidStream {
             field_order: said(self.field_order.clone()),
             average_rate: rate(&self.avg_frame_rate),
             base_rate: rate(&self.r_frame_rate),
-            // A matrix that does more than turn has a fraction here in 9.0.
-            rotation: rotation.and_then(Value::as_f64).map(|degrees| degrees.round() as i32),
+            display: matrix.filter(|matrix| matrix.turn() != Some(Dihedral::IDENTITY)),
             side_data: self.side_data_list.clone(),
         })
     }
@@ -453,7 +459,8 @@ mod tests {
         let rest = r#""codec_type": "video", "width": 8, "height": 6, "pix_fmt": "yuv420p",
             "sample_aspect_ratio": "0:1", "color_range": "unknown", "color_space": "bt709",
             "avg_frame_rate": "0/0", "r_frame_rate": "25/1", "nb_frames": "N/A",
-            "side_data_list": [{"side_data_type": "Display Matrix", "rotation": -90}]"#;
+            "side_data_list": [{"side_data_type": "Display Matrix", "rotation": -90, "displaymatrix":
+                "\n00000000: 0 65536 0\n00000001: -65536 0 0\n00000002: 0 0 1073741824\n"}]"#;
         let clip = clip(&[stream(0, rest)]).unwrap();
         let (stream, video) = clip.main_video().unwrap();
         assert_eq!((video.aspect, video.average_rate, stream.packets), (None, None, None));
@@ -462,7 +469,7 @@ mod tests {
             (video.color.range.as_deref(), video.color.matrix.as_deref()),
             (None, Some("bt709"))
         );
-        assert_eq!(video.rotation, Some(-90));
+        assert_eq!(video.display.unwrap().turn(), Some(Dihedral::from_exif(6)));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The programs themselves: where ffmpeg and ffprobe are, how old, and what they can encode.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -145,6 +145,12 @@ fn video_encoder(line: &str) -> Option<&str> {
     let flags = words.next()?;
     let name = words.next()?;
     (flags.len() == 6 && flags.starts_with('V') && name != "=").then_some(name)
+}
+
+/// A command as words.
+pub(super) fn words(command: FfmpegCommand) -> Vec<OsString> {
+    let command = Command::from(command);
+    std::iter::once(command.get_program()).chain(command.get_args()).map(OsStr::to_owned).collect()
 }
 
 /// A program's name with a way to be found from another folder: as it is, or made absolute.

@@ -232,21 +232,26 @@ impl<T: Sample> Shelf<T> {
     }
 
     /// A buffer of `len` samples; a used one if it is large enough and not over twice as large,
-    /// so that a thumbnail never holds a poster's memory.
+    /// so that a thumbnail never holds a poster's memory. Luma and chroma lie on one shelf, so
+    /// what does not fit goes back for whom it fits.
     fn take(&self, len: usize) -> Vec<T> {
-        if let Ok(mut used) = self.get.try_recv() {
+        for _ in 0..self.get.len() {
+            let Ok(mut used) = self.get.try_recv() else { break };
             if used.capacity() >= len && used.capacity() / 2 <= len {
                 used.resize(len, T::default());
                 return used;
             }
-            drop(used);
+            self.give(used);
         }
         vec![T::default(); len]
     }
 
+    /// On a full shelf the oldest buffer makes room: sizes that are asked for no more go first.
     fn give(&self, buffer: Vec<T>) {
-        match self.put.try_send(buffer) {
-            Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
+        if let Err(TrySendError::Full(buffer)) = self.put.try_send(buffer) {
+            drop(self.get.try_recv());
+            // Another thread may have taken the room; then this one goes.
+            drop(self.put.try_send(buffer));
         }
     }
 }
@@ -283,5 +288,21 @@ mod tests {
         again.recycle(&pool);
         let small = Frame::from_pool(gray(1, 1), &pool);
         assert_eq!(small.row::<u8>(0, 0).unwrap().len(), 1);
+        small.recycle(&pool);
+        assert_eq!(pool.bytes.take(1).capacity(), 1, "the larger one made room");
+    }
+
+    #[test]
+    fn planes_of_different_sizes_find_their_buffers_in_any_order() {
+        let pool = BufferPool::new(6);
+        let sizes = [64_usize, 16, 16, 64, 16, 16];
+        let used: Vec<Vec<u8>> = sizes.iter().map(|n| pool.bytes.take(*n)).collect();
+        let mut addresses: Vec<_> = used.iter().map(|buffer| buffer.as_ptr()).collect();
+        used.into_iter().for_each(|buffer| pool.bytes.give(buffer));
+        let again: Vec<Vec<u8>> = [16, 16, 64, 16, 64, 16].map(|n| pool.bytes.take(n)).into();
+        let mut found: Vec<_> = again.iter().map(|buffer| buffer.as_ptr()).collect();
+        addresses.sort();
+        found.sort();
+        assert_eq!(found, addresses);
     }
 }

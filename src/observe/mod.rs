@@ -16,6 +16,6 @@ pub use checkpoint::Checkpoint;
 pub use fan::Fan;
 pub use lines::Lines;
 pub use monitor::Monitor;
-pub use tally::{Failure, Head, Outcome, Report, Tally};
+pub use tally::{Failure, Head, Outcome, Report, Tally, Unit};
 pub use ticker::Ticker;
 pub use trace::Trace;

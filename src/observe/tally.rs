@@ -28,6 +28,27 @@ pub enum Outcome {
     Failed,
 }
 
+/// What a run counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Files of their own.
+    #[default]
+    Picture,
+    /// Parts of one clip.
+    Frame,
+}
+
+impl Unit {
+    /// One of them, for people.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Picture => "picture",
+            Self::Frame => "frame",
+        }
+    }
+}
+
 /// An input without an output.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Failure {
@@ -45,6 +66,9 @@ pub struct Report {
     pub version: String,
     /// The command line, quoted for a shell.
     pub command: String,
+    /// What is counted.
+    #[serde(default)]
+    pub unit: Unit,
     /// `threads`, `processes` or `inline`.
     pub mode: String,
     /// Threads of the pool.
@@ -92,6 +116,8 @@ pub struct Report {
 pub struct Head {
     /// The command line, quoted for a shell.
     pub command: String,
+    /// What is counted.
+    pub unit: Unit,
     /// `threads`, `processes` or `inline`.
     pub mode: String,
     /// Threads of the pool.
@@ -130,6 +156,7 @@ impl Tally {
         let report = Report {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: head.command,
+            unit: head.unit,
             mode: head.mode,
             threads: head.threads,
             wall_seconds: 0.0,
@@ -160,6 +187,11 @@ impl Tally {
     /// once per process, with its largest figure.
     pub fn add_peak(&self, pid: u32, bytes: u64) {
         self.lock().add_peak(pid, bytes);
+    }
+
+    /// Bytes of an output that is one file for many items.
+    pub fn add_written(&self, bytes: u64) {
+        self.lock().report.bytes_out += bytes;
     }
 
     /// The report as it stands, failures sorted by input.
@@ -301,6 +333,7 @@ mod tests {
     fn head() -> Head {
         Head {
             command: "lumaloom images in -o out".into(),
+            unit: Unit::Picture,
             mode: "threads".into(),
             threads: 2,
             output: "out".into(),

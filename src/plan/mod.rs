@@ -19,7 +19,6 @@ mod tables;
 mod tests;
 mod turning;
 
-
 use std::fmt;
 use std::sync::Arc;
 

@@ -7,9 +7,13 @@ pub mod naming;
 pub mod null;
 pub mod owner;
 mod place;
+pub mod video;
+pub mod y4m;
 
 pub use file::FileSink;
 pub use folder::FolderSink;
 pub use naming::Template;
 pub use null::NullSink;
 pub use place::{Clobber, Durable, Writing, sweep};
+pub use video::VideoSink;
+pub use y4m::Y4mSink;

@@ -12,12 +12,13 @@ use crate::stage::Work;
 /// Puts a chain on the frames of one clip. Their codecs are ffmpeg's, so this is the plan alone.
 pub struct ClipWork {
     plan: Plan,
+    threads: usize,
     pool: Arc<BufferPool>,
 }
 
 impl ClipWork {
-    /// A work on frames of this layout, turned by `orientation` before the chain. `pool` is the
-    /// source's and the sink's too, so that a frame's buffers come back to it.
+    /// A work for `threads` threads on frames of this layout, turned by `orientation` before the
+    /// chain. `pool` is the source's and the sink's too, so that a frame's buffers come back.
     ///
     /// # Errors
     /// `Usage` or `Input`: the chain cannot work on frames of this size.
@@ -25,13 +26,14 @@ impl ClipWork {
         chain: &Chain,
         layout: Layout,
         orientation: Dihedral,
+        threads: usize,
         pool: Arc<BufferPool>,
     ) -> Result<Self> {
         let decoder = Decoder::Whole;
         let input = Input { layout, orientation, icc: None, finish: None, decoder };
         // Every layout that a frame of a clip can come in is one that an encoder can take.
         let plan = Plan::new(chain, &input, &|layout| layout, Media::Video, Shrink::Off)?;
-        Ok(Self { plan, pool })
+        Ok(Self { plan, threads, pool })
     }
 
     /// What happens to each frame.
@@ -51,8 +53,9 @@ impl ClipWork {
 }
 
 impl Work for ClipWork {
-    fn peak(&self, _: &Packet) -> Result<u64> {
-        Ok(self.plan.peak_bytes())
+    fn peak(&self, _: &Packet, bands: Bands) -> Result<u64> {
+        let threads = if bands == Bands::Many { self.threads } else { 1 };
+        Ok(self.plan.peak_bytes(threads))
     }
 
     fn process(&self, mut packet: Packet, bands: Bands) -> Packet {
@@ -87,11 +90,11 @@ mod tests {
     fn run(chain: &str, layout: Layout) -> Result<Frame> {
         let chain = Chain::parse(chain).unwrap();
         let pool = Arc::new(BufferPool::new(2));
-        let work = ClipWork::new(&chain, layout, Dihedral::IDENTITY, pool)?;
+        let work = ClipWork::new(&chain, layout, Dihedral::IDENTITY, 2, pool)?;
         let payload = Payload::Frame(Arc::new(Frame::zeroed(layout)));
         let part = Part { key: (1, 0), payload };
         let packet = Packet::new(7, Item::default(), Ok(vec![part]));
-        assert!(work.peak(&packet).unwrap() >= 2 * layout.bytes());
+        assert!(work.peak(&packet, Bands::One).unwrap() >= 2 * layout.bytes());
         let mut done = work.process(packet, Bands::One);
         assert_eq!((done.seq, done.notes.pixels), (7, 35 * 21));
         take_frame(&mut done)
@@ -119,7 +122,7 @@ mod tests {
     fn a_packet_without_a_frame_fails_and_does_not_panic() {
         let pool = Arc::new(BufferPool::new(1));
         let layout = layout(Depth::U8);
-        let work = ClipWork::new(&Chain::default(), layout, Dihedral::IDENTITY, pool).unwrap();
+        let work = ClipWork::new(&Chain::default(), layout, Dihedral::IDENTITY, 1, pool).unwrap();
         let done = work.process(Packet::bytes(0, Item::default(), vec![1]), Bands::One);
         assert!(done.outcome.is_err());
     }

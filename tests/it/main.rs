@@ -1,5 +1,6 @@
 //! The integration tests: one crate, so that it links once.
 
+mod clip_rest;
 mod corpus;
 mod formats;
 mod golden;
@@ -7,3 +8,4 @@ mod house;
 mod images;
 mod plumbing;
 mod program;
+mod video;

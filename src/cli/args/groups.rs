@@ -5,17 +5,37 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use lumaloom::error::Result;
+use lumaloom::plan::Chain;
 use lumaloom::source::Shard;
 
 use super::super::value::{self, Counts, Mem};
+
+/// What happens to the pixels.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Pixels and formats")]
+pub struct ChainArgs {
+    /// Filters in ffmpeg's syntax, like eq=contrast=1.15,gblur=3; without it pixels pass unchanged
+    #[arg(short, long, visible_alias = "vf", value_name = "CHAIN", allow_hyphen_values = true)]
+    pub filter: Option<String>,
+}
+
+impl ChainArgs {
+    /// The chain.
+    ///
+    /// # Errors
+    /// `Usage`, pointing at the character.
+    pub fn chain(&self) -> Result<Chain> {
+        Chain::parse(self.filter.as_deref().unwrap_or_default())
+    }
+}
 
 /// What happens to the pixels and to their coding.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Pixels and formats")]
 pub struct PixelArgs {
-    /// Filters in ffmpeg's syntax, like eq=contrast=1.15,gblur=3; without it pixels pass unchanged
-    #[arg(short, long, visible_alias = "vf", value_name = "CHAIN", allow_hyphen_values = true)]
-    pub filter: Option<String>,
+    #[command(flatten)]
+    pub chain: ChainArgs,
     /// The output format: jpeg, png, webp, tiff, bmp, gif, pnm, qoi, exr, hdr [default: the source's]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<String>,
@@ -81,16 +101,31 @@ pub struct MeasureArgs {
     pub quiet: bool,
 }
 
-/// How the machine is used.
+/// What the stages are.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Speed and memory")]
+pub struct StagesArgs {
+    /// What the stages run on
+    #[arg(long, value_enum, default_value_t)]
+    mode: ModeArg,
+    /// Short for --mode processes
+    #[arg(long, conflicts_with = "mode")]
+    processes: bool,
+}
+
+impl StagesArgs {
+    /// The mode, however it was asked for.
+    pub fn mode(&self) -> ModeArg {
+        if self.processes { ModeArg::Processes } else { self.mode }
+    }
+}
+
+/// How the run goes.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Speed and memory")]
 pub struct RunArgs {
-    /// What the stages run on
-    #[arg(long, value_enum, default_value_t)]
-    pub mode: ModeArg,
-    /// Short for --mode processes
-    #[arg(long, conflicts_with = "mode")]
-    pub processes: bool,
+    #[command(flatten)]
+    pub stages: StagesArgs,
     /// What a failed input does to the run
     #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
     pub on_error: OnErrorArg,

@@ -5,20 +5,24 @@ mod groups;
 mod stages;
 #[cfg(test)]
 mod tests;
+mod video;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 pub use groups::{
-    MeasureArgs, MemoryArgs, ModeArg, OnErrorArg, PixelArgs, PoolArgs, ProgressArg, ReadingArgs,
-    ResumeArgs, RunArgs, SayArgs, ShrinkArg, SplitArg, WalkArgs, WritingArgs,
+    ChainArgs, MeasureArgs, MemoryArgs, ModeArg, OnErrorArg, PixelArgs, PoolArgs, ProgressArg,
+    ReadingArgs, ResumeArgs, RunArgs, SayArgs, ShrinkArg, SplitArg, StagesArgs, WalkArgs,
+    WritingArgs,
 };
 pub use stages::{
-    EventArgs, StageArgs, StageCommand, StageReadArgs, StageWorkArgs, StageWriteArgs,
+    EventArgs, ReadJob, StageArgs, StageCommand, StageReadArgs, StageReadClipArgs, StageWorkArgs,
+    StageWriteArgs, StageWriteClipArgs, WriteJob,
 };
+pub use video::{ClipArgs, EncodingArgs, MatrixArg, RangeArg, VideoArgs};
 
-/// Filter chains on folders of images, as fast as the cores allow.
+/// Filter chains on folders of images and on clips, as fast as the cores allow.
 #[derive(Debug, Parser)]
 #[command(name = "lumaloom", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Data goes to stdout, everything said to people to stderr.\n\
@@ -34,6 +38,9 @@ pub enum Command {
     /// Filter folders, files and globs into a folder, or one file into one file
     #[command(visible_alias = "image")]
     Images(Box<ImagesArgs>),
+    /// Filter a clip: the pixels change, everything else stays as it was
+    #[command(visible_alias = "videos")]
+    Video(Box<VideoArgs>),
     /// Measure the speedup per number of threads, or compare two results
     Bench(Box<BenchArgs>),
     /// List the filters, or show one in full

@@ -1,11 +1,14 @@
 //! `lumaloom stage`: plumbing that a shell, ssh or a parent joins.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::super::value;
-use super::{MemoryArgs, PixelArgs, PoolArgs, ReadingArgs, WalkArgs, WritingArgs};
+use super::{
+    ClipArgs, EncodingArgs, MemoryArgs, PixelArgs, PoolArgs, ReadingArgs, WalkArgs, WritingArgs,
+};
 
 /// `lumaloom stage`.
 #[derive(Debug, Args)]
@@ -17,11 +20,49 @@ pub struct StageArgs {
 #[derive(Debug, Subcommand)]
 pub enum StageCommand {
     /// Read inputs; packets go to stdout
-    Read(Box<StageReadArgs>),
-    /// Decode, filter and encode packets from stdin to stdout
+    Read(StageRead),
+    /// Decode, filter and encode packets from stdin to stdout; the stream says of which job
     Work(Box<StageWorkArgs>),
     /// Write packets from stdin to files
-    Write(Box<StageWriteArgs>),
+    Write(StageWrite),
+}
+
+/// `lumaloom stage read`.
+#[derive(Debug, Args)]
+pub struct StageRead {
+    #[command(subcommand)]
+    pub job: ReadJob,
+}
+
+/// The jobs that there is something to read for.
+#[derive(Debug, Subcommand)]
+pub enum ReadJob {
+    /// Still pictures
+    #[command(alias = "image")]
+    Images(Box<StageReadArgs>),
+    /// The frames of a clip
+    #[command(alias = "videos")]
+    Video(Box<StageReadClipArgs>),
+}
+
+/// `lumaloom stage write`.
+#[derive(Debug, Args)]
+pub struct StageWrite {
+    #[command(subcommand)]
+    pub job: WriteJob,
+}
+
+/// Where a stage can write to.
+#[derive(Debug, Subcommand)]
+pub enum WriteJob {
+    /// Still pictures, to files
+    #[command(alias = "image")]
+    Images(Box<StageWriteArgs>),
+    /// The frames of a clip, to a clip
+    #[command(alias = "videos")]
+    Video(Box<StageWriteClipArgs>),
+    /// Nowhere, for measuring: counts the bytes and drops them
+    Null(EventArgs),
 }
 
 /// The jobs that can be cut into stages.
@@ -30,24 +71,14 @@ pub enum StageJob {
     /// Still pictures
     #[value(alias = "image")]
     Images,
+    /// Clips
+    #[value(alias = "videos")]
+    Video,
 }
 
-/// Where a stage can write to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum StageSink {
-    /// Still pictures, to files
-    #[value(alias = "image")]
-    Images,
-    /// Nowhere, for measuring
-    Null,
-}
-
-/// `lumaloom stage read`.
+/// `lumaloom stage read images`.
 #[derive(Debug, Args)]
 pub struct StageReadArgs {
-    /// The job
-    #[arg(value_name = "JOB", value_enum)]
-    pub job: StageJob,
     /// Folders, files and globs
     #[arg(value_name = "INPUT", required_unless_present = "manifest")]
     pub inputs: Vec<PathBuf>,
@@ -67,9 +98,12 @@ pub struct StageReadArgs {
 /// `lumaloom stage work`.
 #[derive(Debug, Args)]
 pub struct StageWorkArgs {
-    /// The job
-    #[arg(value_name = "JOB", value_enum, default_value = "images")]
-    pub job: StageJob,
+    /// The job, which the stream says anyway
+    #[arg(value_name = "JOB", value_enum)]
+    pub job: Option<StageJob>,
+    /// Turn the frames of a clip as it asks players to, whatever the chain
+    #[arg(long)]
+    pub upright: bool,
     #[command(flatten)]
     pub pixels: PixelArgs,
     #[command(flatten)]
@@ -80,21 +114,44 @@ pub struct StageWorkArgs {
     pub events: EventArgs,
 }
 
-/// `lumaloom stage write`.
+/// `lumaloom stage read video`.
+#[derive(Debug, Args)]
+pub struct StageReadClipArgs {
+    /// The clip; a regular file
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    #[command(flatten)]
+    pub clip: ClipArgs,
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// `lumaloom stage write video`.
+#[derive(Debug, Args)]
+pub struct StageWriteClipArgs {
+    /// The output clip; its extension chooses the container
+    #[arg(short, long, value_name = "OUT", allow_hyphen_values = true)]
+    pub output: PathBuf,
+    /// The output may be replaced if it exists
+    #[arg(short = 'y', long)]
+    pub overwrite: bool,
+    /// Threads of the encoder's ffmpeg [default: ffmpeg's choice]
+    #[arg(long, value_name = "N")]
+    pub ffmpeg_threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub encoding: EncodingArgs,
+    #[command(flatten)]
+    pub events: EventArgs,
+}
+
+/// `lumaloom stage write images`.
 #[derive(Debug, Args)]
 pub struct StageWriteArgs {
-    /// The job; null counts the bytes and drops them
-    #[arg(value_name = "JOB", value_enum)]
-    pub job: StageSink,
     /// The output folder, or one file
-    #[arg(
-        short,
-        long,
-        value_name = "OUT",
-        allow_hyphen_values = true,
-        required_if_eq("job", "images")
-    )]
-    pub output: Option<PathBuf>,
+    #[arg(short, long, value_name = "OUT", allow_hyphen_values = true)]
+    pub output: PathBuf,
     #[command(flatten)]
     pub writing: WritingArgs,
     /// Replace what is not journalled as done; without -y nothing of other inputs or recipes

@@ -41,7 +41,7 @@ fn names_and_aliases() {
         "lumaloom images -f negate --output out in",
     ] {
         let args = images(line);
-        assert_eq!(args.pixels.filter.as_deref(), Some("negate"), "{line}");
+        assert_eq!(args.pixels.chain.filter.as_deref(), Some("negate"), "{line}");
         assert_eq!(args.inputs, [PathBuf::from("in")], "{line}");
         assert_eq!(args.output, PathBuf::from("out"), "{line}");
     }
@@ -50,7 +50,7 @@ fn names_and_aliases() {
 #[test]
 fn defaults() {
     let args = images("lumaloom images in -o out");
-    assert_eq!(args.run.mode, ModeArg::Threads);
+    assert_eq!(args.run.stages.mode(), ModeArg::Threads);
     assert_eq!(args.memory.mem, Mem::Auto);
     assert_eq!(args.pool.split, SplitArg::Auto);
     assert_eq!(args.say.progress, ProgressArg::Auto);
@@ -113,5 +113,6 @@ fn stages() {
     else {
         panic!("read")
     };
+    let ReadJob::Images(read) = read.job else { panic!("of images") };
     assert_eq!(read.events.events_fd, Some(3));
 }

@@ -8,7 +8,6 @@ mod read;
 mod write;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -41,17 +40,10 @@ pub struct Header {
     pub total: Option<u64>,
     /// The frames' layout, colour included, where it is one for all.
     pub layout: Option<Layout>,
-    /// Seconds per tick of the timestamps, as a fraction.
-    pub time_base: Option<(u64, u64)>,
-    /// The clip.
-    pub source: Option<SourceName>,
-    /// Which of its streams, 0...
-    pub stream: Option<u32>,
+    /// What the job's stages tell each other beside packets: of a clip its path, stream, time
+    /// base and more. The link hands it on and does not look into it.
+    pub facts: Option<serde_json::Value>,
 }
-
-/// A path that survives JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceName(#[serde(with = "crate::event::path_text")] pub PathBuf);
 
 impl Header {
     /// A header of this program's version that says nothing else.
@@ -62,9 +54,7 @@ impl Header {
             strict: false,
             total: None,
             layout: None,
-            time_base: None,
-            source: None,
-            stream: None,
+            facts: None,
         }
     }
 }

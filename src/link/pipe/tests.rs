@@ -134,12 +134,12 @@ fn the_bytes_are_frozen() {
     let head = format::Head::Packet { seq: 7, meta: meta.len() as u32, payload: 3, sum: Some(9) };
     let last = |ended| format::Head::Last { count: 1, ended };
     let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
-    assert_eq!(&header[..16], b"LUMALOOM\x02\0\0\0\x79\0\0\0");
+    assert_eq!(&header[..16], b"LUMALOOM\x02\0\0\0\x59\0\0\0");
     assert_eq!(
         std::str::from_utf8(&header[16..header.len() - 8]).unwrap(),
-        r#"{"version":"0.1.0","job":"images","strict":false,"total":null,"layout":null,"time_base":null,"source":null,"stream":null}"#
+        r#"{"version":"0.1.0","job":"images","strict":false,"total":null,"layout":null,"facts":null}"#
     );
-    assert_eq!(hex(&header[header.len() - 8..]), "6cc92716c1bb7a88");
+    assert_eq!(hex(&header[header.len() - 8..]), "16298ec0c7fc2a5d");
     assert_eq!(
         std::str::from_utf8(&meta).unwrap(),
         r#"{"item":{"input":"a.jpg","rel":"a.jpg","number":1,"size":3,"mtime_ns":5},"notes":{"pixels":0,"width":0,"height":0,"format":null,"losses":[]},"parts":[{"key":[1,0],"bytes":3}]}"#

@@ -1,37 +1,30 @@
 //! `lumaloom stage`: one stage on stdin and stdout. A shell, ssh or `--mode processes` joins
 //! them; the functions that run are the same as in threads.
 
+mod clip;
+mod images;
+mod work;
+
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use lumaloom::error::{Error, Kind, Result, Stop};
 use lumaloom::event::{Event, Observer, StageName};
 use lumaloom::exec::processes::quoted;
-use lumaloom::exec::{self, OnError, Settings};
-use lumaloom::journal::{Guard, Journal, Recipe as JournalRecipe, Run};
-use lumaloom::link::pipe::{self, Checksum, Header};
+use lumaloom::exec::{self, Settings};
+use lumaloom::link::pipe::{self, Header};
 use lumaloom::link::{Cancel, Rx};
-use lumaloom::observe::checkpoint::INTERVAL;
-use lumaloom::observe::{Checkpoint, Fan, Head, Monitor, Outcome, Report, Tally};
-use lumaloom::sink::{FileSink, FolderSink, NullSink, Writing, owner};
-use lumaloom::source::folder::FolderSource;
-use lumaloom::source::manifest::Manifest;
-use lumaloom::stage::{
-    Computing, Context, Ended, Epoch, Order, Reading, Source, pool, run_sink, run_source, run_work,
-};
+use lumaloom::observe::{Fan, Head, Monitor, Outcome, Report, Tally, Unit};
+use lumaloom::sink::NullSink;
+use lumaloom::stage::{Context, Ended, Epoch, run_sink};
 
-use super::args::{EventArgs, ModeArg, StageCommand, StageReadArgs, StageWorkArgs, StageWriteArgs};
-use super::job::{Earlier, Out, Pool, Recipe, WritingPlan};
+use super::args::{EventArgs, ReadJob, StageCommand, WriteJob};
 use super::signals::{Turn, Watch as SignalWatch};
 use super::summary::{self, Detail};
 use super::{assemble, code, say};
-
-/// What a stream of this job says it is.
-const JOB: &str = "images";
 
 /// Runs a stage to its end.
 ///
@@ -39,116 +32,49 @@ const JOB: &str = "images";
 /// `Usage` for a terminal instead of a pipe, `Temporary` when a neighbour went away.
 pub fn run(command: &StageCommand, arguments: &[OsString]) -> Result<u8> {
     match command {
-        StageCommand::Read(args) => read(args, arguments),
-        StageCommand::Work(args) => work(args, arguments),
-        StageCommand::Write(args) => write(args, arguments),
+        StageCommand::Read(args) => match &args.job {
+            ReadJob::Images(args) => images::read(args, arguments),
+            ReadJob::Video(args) => clip::read(args, arguments),
+        },
+        StageCommand::Work(args) => work::run(args, arguments),
+        StageCommand::Write(args) => match &args.job {
+            WriteJob::Images(args) => images::write(args, arguments),
+            WriteJob::Video(args) => clip::write(args, arguments),
+            WriteJob::Null(events) => drop_all(events, arguments),
+        },
     }
 }
 
-fn read(args: &StageReadArgs, arguments: &[OsString]) -> Result<u8> {
-    let output = pipe_end(&std::io::stdout(), "stage read writes packets to stdout")?;
-    let (items, skipped) = match &args.manifest {
-        Some(path) => (Manifest::load(path)?.items, Default::default()),
-        None => {
-            let inputs = assemble::inputs(&args.inputs, &args.walk, None)?;
-            (inputs.items, inputs.skipped)
-        }
-    };
-    let settings = Settings {
-        io_threads: args.reading.io_threads.get(),
-        ..stage_settings(&args.events, assemble::memory(args.memory.mem))
-    };
-    let ear = Ear::new(StageName::Read, &args.events, arguments, skipped)?;
-    ear.planned(&items);
-    let source = FolderSource::new(items);
-    let header = Header { total: source.total(), ..Header::new(JOB) };
-    let cancel = Cancel::default();
-    let _signals = at_signals(StageName::Read, &cancel)?;
-    let ended = ear.run(&settings, &cancel, |context| {
-        let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
-        let ahead = exec::budget_of(StageName::Read, &settings, &cancel);
-        let reading = Reading { io_threads: settings.io_threads, budget: &ahead };
-        run_source(&source, tx, &reading, context)
-    });
-    ear.finish(ended)
-}
-
-fn work(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
-    let joins = "stage work takes packets from stdin and writes packets to stdout";
-    let input = pipe_end(&std::io::stdin(), joins)?;
-    let output = pipe_end(&std::io::stdout(), joins)?;
-    let recipe = Recipe::new(&args.pixels)?;
-    let threads = Pool::new(&args.pool, args.memory.mem, ModeArg::Threads)?;
-    let settings = assemble::settings(&recipe, &threads, 1, OnError::Continue, epoch(&args.events));
-    let settings = stage_settings(&args.events, settings);
-    let ear = Ear::new(StageName::Work, &args.events, arguments, Default::default())?;
-    let work = assemble::work(&recipe, settings.threads);
-    let cancel = Cancel::default();
-    let _signals = at_signals(StageName::Work, &cancel)?;
-    let ended = ear.run(&settings, &cancel, |context| {
-        let (header, rx) = receive(input, &settings, context)?;
-        let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
-        let frames = exec::budget_of(StageName::Work, &settings, &cancel);
-        let computing = Computing {
-            pool: &pool(settings.threads)?,
-            split: settings.split,
-            order: if header.strict { Order::Strict } else { Order::Any },
-            budget: &frames,
-            started: &|| Ok(()),
-        };
-        run_work(&work, rx, tx, &computing, context)
-    });
-    ear.finish(ended)
-}
-
-fn write(args: &StageWriteArgs, arguments: &[OsString]) -> Result<u8> {
-    let input = pipe_end(&std::io::stdin(), "stage write takes packets from stdin")?;
-    let plan = WritingPlan::new(&args.writing, None)?;
-    let writing = plan.writing(if args.resume { Earlier::Resume } else { Earlier::Ignore });
-    let settings = stage_settings(&args.events, Settings::default());
-    let ear = Ear::new(StageName::Write, &args.events, arguments, Default::default())?;
+/// Counts what comes, whatever job it is of, and drops it.
+fn drop_all(events: &EventArgs, arguments: &[OsString]) -> Result<u8> {
+    let input = stdin()?;
+    let settings = stage_settings(events, Settings::default());
+    let ear = Ear::new(StageName::Write, events, arguments, Default::default())?;
     let cancel = Cancel::default();
     let _signals = at_signals(StageName::Write, &cancel)?;
     let ended = ear.run(&settings, &cancel, |context| {
         let (_, rx) = receive(input, &settings, context)?;
-        match args.output.as_deref().map(Out::of) {
-            None => run_sink(Box::new(NullSink), rx, context),
-            Some(Out::File(path)) => run_sink(Box::new(FileSink::new(path, writing)?), rx, context),
-            Some(Out::Folder(path)) => write_folder(args, &path, plan, writing, rx, context),
-        }
+        run_sink(Box::new(NullSink), rx, context)
     });
     ear.finish(ended)
 }
 
-/// The folder is owned, and its journal kept, from the first packet to the last.
-fn write_folder(
-    args: &StageWriteArgs,
-    out: &Path,
-    plan: WritingPlan,
-    writing: Writing,
-    rx: Rx,
-    context: &Context<'_>,
-) -> Result<Ended, Stop> {
-    let owner = match args.lock_fd {
-        Some(number) => owner::inherit(out, descriptor("--lock-fd", number)?)?,
-        None => owner::lock(out)?,
-    };
-    if let Some(text) = owner.warning() {
-        context.observer.on(&Event::Warning { text });
+/// What a writer reads from.
+fn stdin() -> Result<OwnedFd> {
+    pipe_end(&std::io::stdin(), "stage write takes packets from stdin")
+}
+
+/// What a reader writes to.
+fn stdout() -> Result<OwnedFd> {
+    pipe_end(&std::io::stdout(), "stage read writes packets to stdout")
+}
+
+/// Refuses a stream of another job.
+fn of_job(header: &Header, job: &str) -> Result<()> {
+    if header.job == job {
+        return Ok(());
     }
-    let recipe = JournalRecipe { hash: args.recipe_hash, chain: args.chain.clone() };
-    let run = Run { recipe, base: args.base.clone().unwrap_or_default(), others: plan.others() };
-    let past = if args.resume { Journal::load(out)? } else { None };
-    let standing = args.standing.as_deref().map(Manifest::load).transpose()?;
-    let standing = standing.iter().flat_map(|list| &list.items);
-    let guard = past.map(|past| Guard::new(past, run.clone(), standing));
-    let journal = Arc::new(Journal::open(out, &run)?);
-    let flushed = Arc::clone(&journal);
-    // What cannot be flushed now is flushed, or said, at the end by the sink.
-    let _checkpoint = Checkpoint::start(INTERVAL, move || drop(flushed.checkpoint()))
-        .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-    let sink = FolderSink::new(out.to_owned(), plan.name, writing, Some(journal), guard)?;
-    run_sink(Box::new(sink), rx, context)
+    Err(Error::usage(format!("the stream is of a {} job, not of {job}", header.job)))
 }
 
 /// The stream at stdin.
@@ -161,10 +87,6 @@ fn receive(
     let (header, rx) = context.progress.outside(|| {
         pipe::reader(input, settings.mem.max(pipe::MAX_PAYLOAD), context.cancel, queue)
     })?;
-    if header.job != JOB {
-        let theirs = &header.job;
-        return Err(Error::usage(format!("the stream is of a {theirs} job, not of images")).into());
-    }
     Ok((header, rx))
 }
 
@@ -235,6 +157,7 @@ impl Ear {
     ) -> Result<Self> {
         let head = Head {
             command: quoted(arguments),
+            unit: Unit::Picture,
             mode: "stage".into(),
             threads: 0,
             output: Default::default(),
@@ -260,6 +183,13 @@ impl Ear {
         if self.listener == Listener::Person {
             let bytes = items.iter().map(|item| item.size).sum();
             self.fan.on(&Event::Planned { items: items.len() as u64, bytes });
+        }
+    }
+
+    /// What was assumed. A parent has said so itself.
+    fn notes(&self, notes: &[String]) {
+        if self.listener == Listener::Person {
+            notes.iter().for_each(|text| say::line(&format!("warning: {text}")));
         }
     }
 

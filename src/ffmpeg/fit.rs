@@ -1,0 +1,89 @@
+//! Whether a container takes the streams that are copied, found out before the first frame.
+
+use std::path::Path;
+
+use super::child::{Child, Patience, Pipe};
+use super::copy::Copies;
+use super::probe::{FORMATS, PROTOCOLS, Stream, StreamKind};
+use super::program::{Log, Programs, file_argument};
+use crate::error::{Error, Result};
+use crate::link::Cancel;
+
+/// Lets ffmpeg write the header of a clip named as `out` with the copied streams and no packet,
+/// to a folder for what is thrown away. The rendered stream is left to the encoder.
+///
+/// # Errors
+/// `Usage`, naming the streams that the container does not take and what to do.
+pub fn check_container(
+    programs: &Programs,
+    copies: &Copies<'_>,
+    out: &Path,
+    cancel: &Cancel,
+) -> Result<()> {
+    let room = tempfile::tempdir()
+        .map_err(|e| Error::system(format!("failed to make a folder for a header: {e}")))?;
+    let header = room.path().join("header").with_extension(out.extension().unwrap_or_default());
+    let copied = copies.kept().iter().enumerate().filter(|(at, _)| *at != copies.rendered());
+    let copied: Vec<&Stream> = copied.map(|(_, stream)| *stream).collect();
+    let takes = |streams: &[&Stream]| {
+        let mut command = programs.ffmpeg(Log::Warnings);
+        command.overwrite();
+        command.args(["-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
+        command.input(file_argument(copies.clip().path())?);
+        for stream in streams {
+            command.map(format!("0:{}", stream.index));
+        }
+        command.args(["-c", "copy", "-t", "0"]).output(file_argument(&header)?);
+        let patience = Patience::default();
+        Child::start("header's writer", command, Pipe::In, patience, |_| {})?.finish(cancel)
+    };
+    if copied.is_empty() {
+        return Ok(());
+    }
+    let Err(all) = takes(&copied) else { return Ok(()) };
+    if cancel.is_now() {
+        return Err(cancel.error());
+    }
+    let mut refused = Vec::new();
+    for stream in copied {
+        if takes(&[stream]).is_err() {
+            refused.push(stream);
+        }
+        if cancel.is_now() {
+            return Err(cancel.error());
+        }
+    }
+    // Each alone is taken, all together are not; or there is no such container.
+    if refused.is_empty() {
+        return Err(Error::usage(format!("{} cannot be written: {all}", out.display())));
+    }
+    let names: Vec<String> = refused.iter().map(|stream| named(stream)).collect();
+    let advice = advice(&refused);
+    let out = out.display();
+    Err(Error::usage(format!("{out} cannot hold {}; {advice}", names.join(", "))))
+}
+
+/// `stream 2 (subtitles, subrip)`
+fn named(stream: &Stream) -> String {
+    let kind = match stream.kind {
+        StreamKind::Video(_) => "video",
+        StreamKind::Audio => "sound",
+        StreamKind::Subtitle => "subtitles",
+        StreamKind::Attachment => "attachment",
+        StreamKind::Data => "data",
+    };
+    let codec = stream.codec.as_deref().map_or(String::new(), |codec| format!(", {codec}"));
+    format!("stream {} ({kind}{codec})", stream.index)
+}
+
+/// What would help against these.
+fn advice(refused: &[&Stream]) -> String {
+    let mut ways = vec!["an output named .mkv holds them"];
+    if refused.iter().all(|stream| matches!(stream.kind, StreamKind::Subtitle)) {
+        ways.push("--sn leaves subtitles out");
+    }
+    if refused.iter().all(|stream| matches!(stream.kind, StreamKind::Audio)) {
+        ways.push("--an leaves sound out");
+    }
+    ways.join(", ")
+}

@@ -1,0 +1,152 @@
+//! What is in the streams of a file, packet by packet: when, and a hash. Nothing is decoded.
+
+use std::path::Path;
+
+use ffmpeg_sidecar::command::FfmpegCommand;
+
+use super::child::{Child, Patience, Pipe};
+use super::probe::{FORMATS, PROTOCOLS};
+use super::program::{Log, Programs, file_argument};
+use super::time::TimeBase;
+use crate::error::{Error, Result};
+use crate::link::Cancel;
+
+/// How much of what is said is read at a time.
+const PIECE: usize = 64 << 10;
+
+/// One stream's packets, in the order of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Packets {
+    /// The tick of the times; `None` if ffmpeg says none, which it does of no stream with packets.
+    pub base: Option<TimeBase>,
+    /// What stands before the packets, hashed: an attachment's file, a codec's headers.
+    pub head: Option<String>,
+    /// When each is shown, in ticks.
+    pub times: Vec<i64>,
+    /// The MD5 of each.
+    pub hashes: Vec<String>,
+}
+
+/// The packets of these streams of a file, in this order.
+///
+/// # Errors
+/// When ffmpeg fails, or `cancel` says to stop now.
+pub(super) fn packets(
+    programs: &Programs,
+    path: &Path,
+    streams: &[usize],
+    cancel: &Cancel,
+) -> Result<Vec<Packets>> {
+    let mut command = programs.ffmpeg(Log::Warnings);
+    command.args(["-copyts", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
+    command.input(file_argument(path)?);
+    for stream in streams {
+        command.map(format!("0:{stream}"));
+    }
+    // Packets before the first key frame count, too.
+    command.args(["-c", "copy", "-copyinkf"]).format("framemd5").output("pipe:1");
+    let mut all = vec![Packets::default(); streams.len()];
+    if streams.is_empty() {
+        return Ok(all);
+    }
+    lines(command, cancel, |line| take(line, &mut all)).map_err(|e| e.within(path.display()))?;
+    Ok(all)
+}
+
+/// When each frame of a stream is shown, in its ticks, by decoding it.
+///
+/// # Errors
+/// When ffprobe fails, or `cancel` says to stop now.
+pub(super) fn decoded(
+    programs: &Programs,
+    path: &Path,
+    stream: usize,
+    cancel: &Cancel,
+) -> Result<Vec<i64>> {
+    let mut command = programs.ffprobe();
+    command.args(["-v", "level+error", "-protocol_whitelist", PROTOCOLS]);
+    command.args(["-format_whitelist", FORMATS, "-select_streams", &stream.to_string()]);
+    command.args(["-show_entries", "frame=best_effort_timestamp", "-print_format", "csv=p=0"]);
+    command.arg("-i").arg(file_argument(path)?);
+    let mut times = Vec::new();
+    let take = |line: &str| {
+        // Side data of a frame leaves a comma behind the number, or a line without one.
+        times.extend(line.split(',').next().and_then(|n| n.parse::<i64>().ok()));
+    };
+    lines(FfmpegCommand::from(command), cancel, take).map_err(|e| e.within(path.display()))?;
+    Ok(times)
+}
+
+/// A line of framemd5: a comment about a stream, or a packet's stream, dts, pts, duration, size
+/// and hash.
+fn take(line: &str, all: &mut [Packets]) {
+    let of = |text: &str| text.trim().parse::<usize>().ok();
+    if let Some((at, base)) = line.strip_prefix("#tb ").and_then(|rest| rest.split_once(':')) {
+        if let Some(packets) = of(at).and_then(|at| all.get_mut(at)) {
+            packets.base = TimeBase::parse(base.trim()).ok();
+        }
+    } else if let Some(rest) = line.strip_prefix("#extradata ") {
+        let mut cells = rest.split(',').map(str::trim);
+        let packets = cells.next().and_then(of).and_then(|at| all.get_mut(at));
+        if let (Some(packets), Some(hash)) = (packets, cells.nth(1)) {
+            packets.head = Some(hash.to_owned());
+        }
+    } else if !line.starts_with('#') {
+        let mut cells = line.split(',').map(str::trim);
+        let packets = cells.next().and_then(of).and_then(|at| all.get_mut(at));
+        let time = cells.nth(1).and_then(|n| n.parse().ok());
+        if let (Some(packets), Some(time), Some(hash)) = (packets, time, cells.nth(2)) {
+            packets.times.push(time);
+            packets.hashes.push(hash.to_owned());
+        }
+    }
+}
+
+/// Runs a program and hands on each line of its output.
+fn lines(command: FfmpegCommand, cancel: &Cancel, mut on_line: impl FnMut(&str)) -> Result<()> {
+    let mut child = Child::start("comparison", command, Pipe::Out, Patience::default(), |_| {})?;
+    let mut text = Vec::new();
+    loop {
+        let have = text.len();
+        text.resize(have + PIECE, 0);
+        let got = child.read(&mut text[have..], cancel)?;
+        text.truncate(have + got);
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if whole == 0 && text.len() > PIECE {
+            return Err(Error::internal("a line of ffmpeg's output has no end"));
+        }
+        for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            on_line(&String::from_utf8_lossy(line));
+        }
+        text.drain(..whole);
+        if got < PIECE {
+            break;
+        }
+    }
+    child.finish(cancel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_framemd5_are_taken_by_stream() {
+        let mut all = vec![Packets::default(); 2];
+        for line in [
+            "#format: frame checksums",
+            "#extradata 1,        5, 0daf",
+            "#tb 0: 1/1000",
+            "0,     -21,     -20,       23,      258, 48b8",
+            "1,       0,       7,        1,        2, b7fa, S=1,  10, 0x1",
+            "2,       0,       7,        1,        2, none of ours",
+            "nonsense",
+        ] {
+            take(line, &mut all);
+        }
+        assert_eq!(all[0].base, TimeBase::new(1, 1000).ok());
+        assert_eq!((all[0].times.as_slice(), all[0].hashes.join(" ")), (&[-20][..], "48b8".into()));
+        assert_eq!((all[1].times.as_slice(), all[1].hashes.join(" ")), (&[7][..], "b7fa".into()));
+        assert_eq!(all[1].head.as_deref(), Some("0daf"));
+    }
+}

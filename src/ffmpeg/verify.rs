@@ -1,0 +1,397 @@
+//! Source and result side by side after a render: that the pixels alone have changed.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::copy::Copies;
+use super::decode::Window;
+use super::display::DisplayMatrix;
+use super::packets::{Packets, decoded, packets};
+use super::probe::{Clip, ColorTags, Stream, StreamKind, Video};
+use super::program::Programs;
+use super::time::{Micros, TimeBase};
+use crate::error::{Error, Result};
+use crate::link::Cancel;
+
+/// What is compared, and what the result is to have instead of what the source has.
+#[derive(Clone, Debug)]
+pub struct Verify<'a> {
+    /// The programs.
+    pub programs: &'a Programs,
+    /// The source, and which of its streams the result has.
+    pub copies: &'a Copies<'a>,
+    /// The result.
+    pub out: &'a Path,
+    /// Frames that the encoder was given.
+    pub frames: u64,
+    /// Which frames of the source.
+    pub window: Window,
+    /// Seconds per frame, where frames were dropped or repeated to come to it.
+    pub rate: Option<TimeBase>,
+    /// The shape of a pixel after the chain.
+    pub aspect: Option<(u32, u32)>,
+    /// How players are to turn the result.
+    pub display: Option<DisplayMatrix>,
+}
+
+/// One thing that was compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What it is.
+    pub what: String,
+    /// What the source has.
+    pub source: String,
+    /// What the result has.
+    pub result: String,
+    /// What that means.
+    pub verdict: Verdict,
+}
+
+/// What became of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is as it was, or as the options say.
+    Same,
+    /// It is another as the container or the cut has it, or was added; nothing is missing.
+    Changed,
+    /// It is missing, or not what it was.
+    Lost,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Same => "same",
+            Self::Changed => "changed",
+            Self::Lost => "lost",
+        })
+    }
+}
+
+/// Tags that muxers write about themselves, and so are not compared. `DURATION` and what begins
+/// with `_STATISTICS` or is counted by them are Matroska's.
+const OWN_TAGS: &[&str] = &[
+    "encoder",
+    "major_brand",
+    "minor_version",
+    "compatible_brands",
+    "vendor_id",
+    "handler_name",
+    "duration",
+    "bps",
+    "number_of_frames",
+    "number_of_bytes",
+];
+
+/// Side data that describes the coding, not the picture.
+const OWN_SIDE_DATA: &[&str] = &["Display Matrix", "CPB properties"];
+
+/// What a clip's rendered stream has beside its pixels and its encoder is not told of.
+pub fn unsaid(video: &Video) -> Vec<String> {
+    let kinds = video.side_data.iter().filter_map(|data| data.get("side_data_type")?.as_str());
+    kinds.filter(|kind| !OWN_SIDE_DATA.contains(kind)).map(str::to_owned).collect()
+}
+
+impl Verify<'_> {
+    /// Compares them.
+    ///
+    /// # Errors
+    /// When the result or the source cannot be read, or `cancel` says to stop now.
+    pub fn run(&self, cancel: &Cancel) -> Result<Vec<Row>> {
+        let source = self.copies.clip();
+        let result = Clip::probe(self.programs, self.out, cancel)?;
+        let kept = self.copies.kept();
+        let from: Vec<usize> = kept.iter().map(|stream| stream.index).collect();
+        let to: Vec<usize> = (0..kept.len().min(result.streams().len())).collect();
+        let before = packets(self.programs, source.path(), &from, cancel)?;
+        let after = packets(self.programs, self.out, &to, cancel)?;
+        let mut rows = vec![tags("file", source.tags(), result.tags()), self.chapters(&result)];
+        for text in self.copies.left_out() {
+            rows.push(row(text, "there", "left out", Verdict::Lost));
+        }
+        let first = self.first(&before, cancel)?;
+        for (at, stream) in kept.iter().enumerate() {
+            let name = format!("stream {}", stream.index);
+            let (Some(copy), Some(packets)) = (result.streams().get(at), after.get(at)) else {
+                rows.push(row(&name, "there", "missing", Verdict::Lost));
+                continue;
+            };
+            if at == self.copies.rendered() {
+                rows.extend(self.rendered(&name, &first, copy, packets)?);
+            } else {
+                rows.extend(self.copied(&name, (stream, &before[at]), (copy, packets), &first));
+            }
+            rows.push(tags(&name, &stream.tags, &copy.tags));
+            rows.push(dispositions(&name, stream, copy));
+        }
+        Ok(rows)
+    }
+
+    /// The times of the source's frames that were rendered, in nanoseconds, sorted.
+    fn first(&self, before: &[Packets], cancel: &Cancel) -> Result<Vec<i128>> {
+        let at = self.copies.rendered();
+        let stream = self.copies.kept()[at];
+        let inside = |times: &[i64], base: TimeBase| {
+            let start = self.copies.clip().start();
+            let (from, until) = (self.window.from, self.window.until);
+            let (from, until) = (from.map(|m| start.plus(m)), until.map(|m| start.plus(m)));
+            let late = |t: i64| from.is_none_or(|from| !base.is_before(t, from));
+            let early = |t: i64| until.is_none_or(|until| base.is_before(t, until));
+            let times = times.iter().filter(|t| late(**t) && early(**t));
+            let mut times: Vec<i128> = times.map(|t| nanos(*t, base)).collect();
+            times.sort_unstable();
+            times
+        };
+        let times = before[at].base.map_or_else(Vec::new, |base| inside(&before[at].times, base));
+        if times.len() as u64 == self.frames || self.rate.is_some() {
+            return Ok(times);
+        }
+        // Packets are not frames: some cannot be decoded, some are not shown.
+        let path = self.copies.clip().path();
+        let times = decoded(self.programs, path, stream.index, cancel)?;
+        Ok(inside(&times, stream.time_base))
+    }
+
+    /// What is added to the source's times.
+    fn shift(&self, first: &[i128]) -> i128 {
+        let trimmed = self.window != Window::default();
+        first.first().filter(|_| trimmed).map_or(0, |first| -first)
+    }
+
+    fn chapters(&self, result: &Clip) -> Row {
+        let (before, after) = (self.copies.clip().chapters(), result.chapters());
+        let said = |chapter: &Value| {
+            let time = |key: &str| chapter.get(key)?.as_str().and_then(Micros::parse_seconds);
+            // To the millisecond, the tick of most containers.
+            let times = ["start_time", "end_time"].map(|key| time(key).map(|m| (m.0 + 500) / 1000));
+            (times, chapter.get("tags").and_then(|tags| tags.get("title")).cloned())
+        };
+        let same =
+            before.len() == after.len() && before.iter().map(said).eq(after.iter().map(said));
+        let verdict = match (same, self.window == Window::default()) {
+            (true, _) => Verdict::Same,
+            (false, true) => Verdict::Lost,
+            // Those outside the window are gone, and the rest moved.
+            (false, false) => Verdict::Changed,
+        };
+        row("chapters", before.len(), after.len(), verdict)
+    }
+
+    /// The stream that was rendered: its frames and what is said of them.
+    fn rendered(
+        &self,
+        name: &str,
+        first: &[i128],
+        result: &Stream,
+        after: &Packets,
+    ) -> Result<Vec<Row>> {
+        let source = self.copies.kept()[self.copies.rendered()];
+        let (StreamKind::Video(before), StreamKind::Video(video)) = (&source.kind, &result.kind)
+        else {
+            return Ok(vec![row(name, "video", "none", Verdict::Lost)]);
+        };
+        let base = after
+            .base
+            .ok_or_else(|| Error::input(format!("{} has no frame", self.out.display())))?;
+        let frames = after.times.len() as u64;
+        let due = if self.rate.is_some() { self.frames } else { first.len() as u64 };
+        let mut rows = vec![row(&format!("{name} frames"), due, frames, equal(due == frames))];
+        let mut times: Vec<i128> = after.times.iter().map(|t| nanos(*t, base)).collect();
+        times.sort_unstable();
+        let (expected, tick) = match self.rate {
+            None => (shifted(first, self.shift(first)), coarser(source.time_base, base)),
+            // From the first frame on, one every so often.
+            Some(each) => {
+                let start = times.first().copied().unwrap_or_default();
+                let count = i64::try_from(due).unwrap_or(i64::MAX);
+                ((0..count).map(|n| start + nanos(n, each)).collect(), coarser(base, base))
+            }
+        };
+        rows.push(timing(&format!("{name} times"), &expected, &times, tick));
+        let shape = |aspect: Option<(u32, u32)>| match aspect {
+            // What says nothing is shown with square pixels.
+            None | Some((1, 1)) => "1:1".to_owned(),
+            Some((w, h)) => format!("{w}:{h}"),
+        };
+        let (due, is) = (shape(self.aspect), shape(video.aspect));
+        rows.push(compared(&format!("{name} pixel aspect"), due, is));
+        let turn = |matrix: Option<DisplayMatrix>| {
+            matrix.map_or("none".to_owned(), |matrix| matrix.to_string())
+        };
+        let (due, is) = (turn(self.display), turn(video.display));
+        rows.push(compared(&format!("{name} display matrix"), due, is));
+        rows.extend(colors(name, &before.color, &video.color));
+        for kind in unsaid(before) {
+            let there = unsaid(video).contains(&kind);
+            let is = if there { "there" } else { "missing" };
+            rows.push(compared(&format!("{name} {kind}"), "there".into(), is.into()));
+        }
+        Ok(rows)
+    }
+
+    /// A stream that was copied: its packets.
+    fn copied(
+        &self,
+        name: &str,
+        (source, before): (&Stream, &Packets),
+        (result, after): (&Stream, &Packets),
+        first: &[i128],
+    ) -> Vec<Row> {
+        let codec = |stream: &Stream| stream.codec.clone().unwrap_or_else(|| "unknown".to_owned());
+        let mut rows = vec![compared(&format!("{name} codec"), codec(source), codec(result))];
+        let (had, has) = (before.hashes.len(), after.hashes.len());
+        let cut = self.window != Window::default();
+        // Where a cut takes packets away at both ends, the rest is a run of them.
+        let begins = match after.hashes.as_slice() {
+            [] => Some(0),
+            hashes => before.hashes.windows(hashes.len()).position(|run| run == hashes),
+        };
+        let whole = had == has && before.head_of_file(source) == after.head_of_file(result);
+        let verdict = match (begins, cut) {
+            (Some(_), false) if whole => Verdict::Same,
+            (Some(_), true) => {
+                if had == has {
+                    Verdict::Same
+                } else {
+                    Verdict::Changed
+                }
+            }
+            // The same packets in another container's form, as AAC in MPEG-TS and in MP4.
+            (None, false) if had == has && self.formats_differ() => Verdict::Changed,
+            _ => Verdict::Lost,
+        };
+        let alike = if begins.is_some() { "" } else { ", other bytes" };
+        rows.push(row(&format!("{name} packets"), had, format!("{has}{alike}"), verdict));
+        if let (Some(from), Some(to)) = (before.base, after.base) {
+            let times = before.times.iter().skip(begins.unwrap_or(0)).take(has);
+            let times: Vec<i128> = times.map(|t| nanos(*t, from)).collect();
+            let times = shifted(&times, self.shift(first));
+            let got: Vec<i128> = after.times.iter().map(|t| nanos(*t, to)).collect();
+            // A cut counts in microseconds.
+            let tick = coarser(from, to) + if cut { 1000 } else { 0 };
+            rows.push(timing(&format!("{name} times"), &times, &got, tick));
+        }
+        rows
+    }
+
+    fn formats_differ(&self) -> bool {
+        let extension = |path: &Path| path.extension().map(|e| e.to_ascii_lowercase());
+        extension(self.copies.clip().path()) != extension(self.out)
+    }
+}
+
+impl Packets {
+    /// The hash of an attachment's file. Headers of codecs have a form for each container.
+    fn head_of_file(&self, stream: &Stream) -> Option<&str> {
+        self.head.as_deref().filter(|_| matches!(stream.kind, StreamKind::Attachment))
+    }
+}
+
+/// Nanoseconds, rounded down.
+fn nanos(ticks: i64, base: TimeBase) -> i128 {
+    let scaled = i128::from(ticks) * i128::from(base.num()) * 1_000_000_000;
+    scaled.div_euclid(i128::from(base.den()))
+}
+
+/// The longer tick of two in nanoseconds, and what rounding down may add.
+fn coarser(a: TimeBase, b: TimeBase) -> i128 {
+    nanos(1, a).max(nanos(1, b)) + 2
+}
+
+fn shifted(times: &[i128], by: i128) -> Vec<i128> {
+    times.iter().map(|time| time + by).collect()
+}
+
+/// Whether two lists of times are the same to a tick.
+fn timing(what: &str, due: &[i128], is: &[i128], tick: i128) -> Row {
+    let off = due.iter().zip(is).map(|(a, b)| (a - b).abs()).max().unwrap_or(0);
+    let verdict = equal(due.len() == is.len() && off <= tick);
+    let span = |times: &[i128]| match (times.first(), times.last()) {
+        (Some(first), Some(last)) => {
+            let seconds = |time: &i128| *time as f64 / 1e9;
+            format!("{:.3} to {:.3} s", seconds(first), seconds(last))
+        }
+        _ => "none".to_owned(),
+    };
+    let off = match verdict {
+        Verdict::Same => String::new(),
+        _ => format!(", off by up to {:.6} s", off as f64 / 1e9),
+    };
+    row(what, span(due), format!("{}{off}", span(is)), verdict)
+}
+
+/// The colour tags; one that the source does not have may be added.
+fn colors(name: &str, before: &ColorTags, after: &ColorTags) -> Vec<Row> {
+    let each = |tags: &ColorTags| {
+        let ColorTags { range, matrix, primaries, transfer, siting } = tags.clone();
+        [range, matrix, primaries, transfer, siting]
+    };
+    let names = ["range", "matrix", "primaries", "transfer", "siting"];
+    let pairs = each(before).into_iter().zip(each(after)).zip(names);
+    let rows = pairs.filter_map(|((before, after), tag)| {
+        let verdict = match (&before, &after) {
+            (None, None) => return None,
+            (None, Some(_)) => Verdict::Changed,
+            (before, after) => equal(before == after),
+        };
+        let text = |tag: Option<String>| tag.unwrap_or_else(|| "not said".to_owned());
+        Some(row(&format!("{name} {tag}"), text(before), text(after), verdict))
+    });
+    rows.collect()
+}
+
+fn dispositions(name: &str, source: &Stream, result: &Stream) -> Row {
+    let set = |stream: &Stream| match stream.dispositions.join("+") {
+        set if set.is_empty() => "none".to_owned(),
+        set => set,
+    };
+    let all = source.dispositions.iter().all(|d| result.is(d));
+    let verdict = match (all, source.dispositions.len() == result.dispositions.len()) {
+        (true, true) => Verdict::Same,
+        (true, false) => Verdict::Changed,
+        (false, _) => Verdict::Lost,
+    };
+    row(&format!("{name} dispositions"), set(source), set(result), verdict)
+}
+
+/// The tags that are not the muxer's own. Names are compared without case: Matroska's are in
+/// capitals.
+fn tags(of: &str, before: &Map<String, Value>, after: &Map<String, Value>) -> Row {
+    let own = |name: &str| OWN_TAGS.contains(&name) || name.starts_with("_statistics");
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let all = |tags: &Map<String, Value>| -> BTreeMap<String, String> {
+        let named = tags.iter().map(|(name, value)| (name.to_ascii_lowercase(), text(value)));
+        named.filter(|(name, value)| !own(name) && !unsaid_language(name, value)).collect()
+    };
+    let (before, after) = (all(before), all(after));
+    let lost: Vec<&str> =
+        before.iter().filter(|(k, v)| after.get(*k) != Some(v)).map(|(k, _)| k.as_str()).collect();
+    let (verdict, result) = match (lost.as_slice(), after.len() > before.len()) {
+        ([], false) => (Verdict::Same, after.len().to_string()),
+        ([], true) => (Verdict::Changed, after.len().to_string()),
+        (lost, _) => (Verdict::Lost, format!("{}; not {}", after.len(), lost.join(", "))),
+    };
+    row(&format!("{of} metadata"), before.len(), result, verdict)
+}
+
+/// What MP4 says of a language that nobody said.
+fn unsaid_language(name: &str, value: &str) -> bool {
+    name == "language" && value == "und"
+}
+
+fn compared(what: &str, source: String, result: String) -> Row {
+    let verdict = equal(source == result);
+    row(what, source, result, verdict)
+}
+
+fn equal(same: bool) -> Verdict {
+    if same { Verdict::Same } else { Verdict::Lost }
+}
+
+fn row(what: &str, source: impl ToString, result: impl ToString, verdict: Verdict) -> Row {
+    let (source, result) = (source.to_string(), result.to_string());
+    Row { what: what.to_owned(), source, result, verdict }
+}

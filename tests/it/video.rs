@@ -1,0 +1,187 @@
+//! Clips through the program and a real ffmpeg: the pixels change, everything else stays.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::program::{Done, Place};
+
+const MODES: [&str; 3] = ["inline", "threads", "processes"];
+
+/// Runs ffmpeg in the place and gives its stdout.
+#[track_caller]
+fn ffmpeg(place: &Place, words: &str) -> String {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-nostdin", "-y"]).args(words.split_ascii_whitespace());
+    let out = command.current_dir(place.path(".")).stdin(Stdio::null()).output();
+    let done = Done::of(out.expect("these tests need ffmpeg: apt-get install ffmpeg"));
+    assert_eq!(done.code, 0, "{words}: {}", done.stderr);
+    done.stdout
+}
+
+/// A place with `a.mkv`: 40 frames whose times are uneven, sound, a title.
+fn clip() -> Place {
+    let place = Place::new();
+    ffmpeg(
+        &place,
+        "-f lavfi -i testsrc2=size=97x53:rate=30000/1001:duration=2 \
+         -f lavfi -i sine=frequency=440:duration=2 -vf select=mod(n\\,3) -fps_mode passthrough \
+         -c:v ffv1 -pix_fmt yuv420p -c:a flac -metadata title=Title a.mkv",
+    );
+    place
+}
+
+/// Time and hash of each frame, or packet, of a stream.
+fn rows(place: &Place, file: &str, stream: &str, how: &str) -> Vec<(i64, String)> {
+    let words = format!("-copyts -i {file} -map 0:{stream} {how} -f framemd5 -");
+    let text = ffmpeg(place, &words);
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+        (cells[2].parse().expect("a timestamp"), cells[cells.len() - 1].to_owned())
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(row).collect()
+}
+
+fn frames(place: &Place, file: &str) -> Vec<(i64, String)> {
+    rows(place, file, "v", "-fps_mode passthrough -enc_time_base 1/1000")
+}
+
+fn sound(place: &Place, file: &str) -> Vec<(i64, String)> {
+    rows(place, file, "a", "-c copy")
+}
+
+#[test]
+fn only_the_pixels_change_and_they_are_the_same_in_every_mode() {
+    let place = clip();
+    let mut seen = None;
+    for mode in MODES {
+        let line =
+            format!("video a.mkv -o {mode}.mkv --codec ffv1 -f gblur=2,negate --mode {mode}");
+        place.line(&line).code(0).says(&["40 done", "encoder"]);
+        let got = frames(&place, &format!("{mode}.mkv"));
+        let times = |rows: &[(i64, String)]| rows.iter().map(|r| r.0).collect::<Vec<_>>();
+        assert_eq!(times(&got), times(&frames(&place, "a.mkv")), "{mode}");
+        assert_eq!(sound(&place, &format!("{mode}.mkv")), sound(&place, "a.mkv"), "{mode}");
+        assert_eq!(*seen.get_or_insert(got.clone()), got, "{mode}");
+        let title = ffmpeg(&place, &format!("-i {mode}.mkv -f ffmetadata -"));
+        assert!(title.contains("title=Title"), "{title}");
+    }
+    let pixels = |file| frames(&place, file).into_iter().map(|r| r.1).collect::<Vec<_>>();
+    assert_ne!(pixels("threads.mkv"), pixels("a.mkv"));
+    place.line("video a.mkv -o same.mkv --codec ffv1").code(0);
+    assert_eq!(frames(&place, "same.mkv"), frames(&place, "a.mkv"), "no chain, no change");
+}
+
+#[test]
+fn a_shell_joins_the_stages_and_a_cut_starts_at_zero() {
+    let place = clip();
+    let line = "--ss 0.5 --t 1";
+    place.line(&format!("video a.mkv -o one.mkv --codec ffv1 -f gray {line}")).code(0);
+    let script = format!(
+        "$0 stage read video a.mkv {line} | $0 stage work -f gray -j 2 | \
+         $0 stage write video -o two.mkv --codec ffv1"
+    );
+    place.shell(&script).code(0).says(&["write: 20 done"]);
+    let cut = frames(&place, "one.mkv");
+    assert_eq!((cut.len(), cut[0].0), (20, 0));
+    assert_eq!(frames(&place, "two.mkv"), cut);
+}
+
+#[test]
+fn ffmpegs_own_spelling_is_understood() {
+    let place = clip();
+    let ours = "video a.mkv -o ours.mkv -f negate --codec ffv1 --r 10 --an";
+    let theirs = "video -i a.mkv -vf negate -c:v ffv1 -r 10 -an -o theirs.mkv";
+    place.line(ours).code(0);
+    place.line(theirs).code(0);
+    assert_eq!(frames(&place, "ours.mkv").len(), 20);
+    assert_eq!(frames(&place, "ours.mkv"), frames(&place, "theirs.mkv"));
+    assert!(
+        !ffmpeg(&place, "-i ours.mkv -map 0 -c copy -f framemd5 -").contains("\n1,"),
+        "no sound"
+    );
+    place.line("video -i a.mkv -map 0:v -o b.mkv").code(2).says(&["-map is not known", "after --"]);
+}
+
+#[test]
+fn raw_frames_go_down_a_pipe() {
+    let place = clip();
+    place.line("video a.mkv -o want.mkv --codec ffv1 -f negate --r 25").code(0);
+    for mode in MODES {
+        let script = format!(
+            "$0 video a.mkv -o - -f negate --r 25 --mode {mode} | \
+             ffmpeg -v error -y -f yuv4mpegpipe -i - -c:v ffv1 {mode}.mkv"
+        );
+        place.shell(&script).code(0).says(&["50 done"]);
+        let got = frames(&place, &format!("{mode}.mkv"));
+        assert_eq!(got, frames(&place, "want.mkv"), "{mode}");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_said_before_anything_starts() {
+    let place = clip();
+    place.file("text.mp4", b"no clip at all");
+    for (line, code, said) in [
+        ("video none.mp4 -o b.mp4", 2, "none.mp4"),
+        ("video text.mp4 -o b.mp4", 1, "Invalid data"),
+        ("video a.mkv -o a.mkv", 2, "is the input"),
+        ("video a.mkv -o b.mkv -f crop=999:999", 2, "crop"),
+        ("video a.mkv -o b.mkv --ss 1 --to 0.5", 2, "--to"),
+        ("video a.mkv -o b.mkv --ss 60", 2, "no frame lies"),
+        ("video a.mkv -o b.mkv --pix-fmt yuv420p12le", 2, "--pix-fmt"),
+        ("video - -o b.mkv", 2, "stdin"),
+    ] {
+        place.line(line).code(code).says(&[said]);
+        assert!(!place.path("b.mkv").exists() && !place.path("b.mp4").exists(), "{line}");
+    }
+    place.file("b.mkv", b"precious");
+    place.line("video a.mkv -o b.mkv").code(2).says(&["b.mkv exists", "-y"]);
+    assert_eq!(std::fs::read(place.path("b.mkv")).unwrap(), b"precious");
+}
+
+#[test]
+fn an_encoder_that_fails_leaves_nothing_and_is_quoted() {
+    let place = clip();
+    for mode in MODES {
+        let line = format!("video a.mkv -o b.mkv --mode {mode} --codec ffv1 -- -slices 5 -level 3");
+        place.line(&line).code(1).says(&["encoder", "ffmpeg"]);
+        assert_eq!(leftovers(&place), ["a.mkv"], "{mode}");
+    }
+}
+
+#[test]
+fn ctrl_c_leaves_no_half_clip() {
+    let place = clip();
+    for mode in MODES {
+        let line = format!(
+            "video a.mkv -o b.mkv --codec ffv1 --mode {mode} --progress jsonl -f {}",
+            ["gblur=9"; 40].join(",")
+        );
+        let mut child = place.start(&line);
+        let mut events = BufReader::new(child.stdout.take().expect("a pipe"));
+        let mut event = String::new();
+        while !event.contains(r#""event":"done""#) {
+            event.clear();
+            assert!(events.read_line(&mut event).expect("an event") > 0, "{mode}: it ended");
+        }
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        kill_process(pid, Signal::INT).expect("a signal");
+        events.read_to_string(&mut event).expect("the rest");
+        Done::of(child.wait_with_output().expect("an end")).code(130);
+        assert_eq!(leftovers(&place), ["a.mkv"], "{mode}");
+    }
+}
+
+/// What lies in the place.
+fn leftovers(place: &Place) -> Vec<String> {
+    let names = std::fs::read_dir(place.path(".")).expect("the place");
+    let name = |e: std::io::Result<std::fs::DirEntry>| {
+        Path::new(&e.expect("an entry").file_name()).display().to_string()
+    };
+    let mut names: Vec<String> = names.map(name).collect();
+    names.sort();
+    names
+}
