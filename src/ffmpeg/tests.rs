@@ -236,6 +236,74 @@ fn everything_but_the_pixels_is_copied() {
     }
 }
 
+/// What a comparison with `out` finds that is not the same, a word of each row and its verdict.
+fn differing(source: &Path, out: &Path, frames: u64) -> Vec<(String, Verdict)> {
+    let programs = &programs()[0];
+    let clip = probed(programs, source).unwrap();
+    let (stream, video) = clip.main_video().unwrap();
+    let copies = Copies::new(&clip, stream.index, Without::default(), None).unwrap();
+    let verify = Verify {
+        programs,
+        copies: &copies,
+        out,
+        frames,
+        window: Window::default(),
+        rate: None,
+        aspect: video.aspect,
+        display: video.display,
+    };
+    let rows = verify.run(&Cancel::default()).unwrap();
+    let rows = rows.into_iter().filter(|row| row.verdict != Verdict::Same);
+    rows.map(|row| (row.what, row.verdict)).collect()
+}
+
+#[test]
+fn each_loss_is_found() {
+    let room = TempDir::new().unwrap();
+    let source = rich(room.path());
+    let out = room.path().join("out.mkv");
+    // What a render did wrong, and the rows that tell. Stream 0 is sound, 1 the picture.
+    let wrongs: [(&str, &[&str]); 11] = [
+        ("-c copy", &[]),
+        ("-c copy -map_chapters -1", &["chapters"]),
+        ("-c copy -metadata title=other", &["file metadata"]),
+        ("-c copy -metadata:s:0 language=", &["stream 0 metadata"]),
+        ("-c copy -disposition:2 0", &["stream 2 dispositions"]),
+        ("-c copy -map -0:3", &["stream 3"]),
+        ("-c copy -c:0 flac -af volume=0.5", &["stream 0 packets"]),
+        ("-c copy -bsf:2 setts=ts=TS+50", &["stream 2 times"]),
+        // Each stream by itself and not all together: that the picture moved is not lost, that
+        // the others did not move with it is.
+        ("-c copy -bsf:1 setts=ts=TS+50", &["stream 0 times", "stream 1 times", "stream 2 times"]),
+        ("-c copy -frames:v 24", &["stream 1 frames", "stream 1 times"]),
+        (
+            "-c copy -c:1 ffv1 -vf setsar=4/3,setparams=color_trc=bt709",
+            &["stream 1 pixel aspect", "stream 1 transfer"],
+        ),
+    ];
+    for (wrong, rows) in wrongs {
+        ffmpeg(&format!("-copyts -i @ -map 0 {wrong} @"), &[&source, &out]);
+        let found = differing(&source, &out, 25);
+        let found: Vec<&str> = found.iter().map(|(what, _)| what.as_str()).collect();
+        assert_eq!(found, rows, "{wrong}");
+    }
+}
+
+#[test]
+fn packets_in_another_containers_form_are_no_loss() {
+    let room = TempDir::new().unwrap();
+    let (source, out) = (room.path().join("a.ts"), room.path().join("a.mp4"));
+    ffmpeg(
+        "-f lavfi -i testsrc2=s=48x32:r=25:d=1 -f lavfi -i sine=d=1 -c:a aac -c:v libx264 -bf 0 \
+         -pix_fmt yuv420p @",
+        &[&source],
+    );
+    ffmpeg("-copyts -i @ -map 0 -c copy @", &[&source, &out]);
+    let found = differing(&source, &out, 25);
+    assert!(found.contains(&("stream 1 packets".into(), Verdict::Changed)), "{found:?}");
+    assert!(found.iter().all(|(_, verdict)| *verdict == Verdict::Changed), "{found:?}");
+}
+
 #[test]
 fn a_window_is_cut_to_the_frame_and_starts_at_zero() {
     let room = TempDir::new().unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::copy::Copies;
 use super::decode::Window;
-use super::display::DisplayMatrix;
+use super::display::{DisplayMatrix, keeps_matrix};
 use super::packets::{Packets, decoded, packets};
 use super::probe::{Clip, ColorTags, Stream, StreamKind, Video};
 use super::program::Programs;
@@ -113,6 +113,7 @@ impl Verify<'_> {
             rows.push(row(text, "there", "left out", Verdict::Lost));
         }
         let first = self.first(&before, cancel)?;
+        let slide = self.slide(&first, &after);
         for (at, stream) in kept.iter().enumerate() {
             let name = format!("stream {}", stream.index);
             let (Some(copy), Some(packets)) = (result.streams().get(at), after.get(at)) else {
@@ -120,9 +121,14 @@ impl Verify<'_> {
                 continue;
             };
             if at == self.copies.rendered() {
-                rows.extend(self.rendered(&name, &first, copy, packets)?);
+                rows.extend(self.rendered(&name, &first, slide, copy, packets)?);
             } else {
-                rows.extend(self.copied(&name, (stream, &before[at]), (copy, packets), &first));
+                rows.extend(self.copied(
+                    &name,
+                    (stream, &before[at]),
+                    (copy, packets),
+                    (&first, slide),
+                ));
             }
             rows.push(tags(&name, &stream.tags, &copy.tags));
             rows.push(dispositions(&name, stream, copy));
@@ -161,6 +167,30 @@ impl Verify<'_> {
         first.first().filter(|_| trimmed).map_or(0, |first| -first)
     }
 
+    /// By how much all of the result moved in time, judged by the picture: a container without
+    /// times below 0 moves all streams where one begins there.
+    fn slide(&self, first: &[i128], after: &[Packets]) -> i128 {
+        let stream = self.copies.kept()[self.copies.rendered()];
+        let Some(packets) = after.get(self.copies.rendered()) else { return 0 };
+        let (Some(base), Some(begins), None) =
+            (packets.base, packets.times.iter().min(), self.rate)
+        else {
+            return 0;
+        };
+        let due = first.first().map_or(0, |begins| begins + self.shift(first));
+        let slide = nanos(*begins, base) - due;
+        let ticks = self.ticks(coarser(stream.time_base, base), 0);
+        if slide.abs() <= ticks.start { 0 } else { slide }
+    }
+
+    /// How exact times can be where the longer of both ticks is this.
+    fn ticks(&self, tick: i128, slide: i128) -> Ticks {
+        // MP4 counts the start of a track in the tick of the whole file: 1 ms with ffmpeg.
+        let start = if keeps_matrix(self.out) { tick.max(MILLISECOND) } else { tick };
+        // What all moved by was rounded, too.
+        Ticks { each: tick, start: if slide == 0 { start } else { 2 * start } }
+    }
+
     fn chapters(&self, result: &Clip) -> Row {
         let (before, after) = (self.copies.clip().chapters(), result.chapters());
         let said = |chapter: &Value| {
@@ -185,6 +215,7 @@ impl Verify<'_> {
         &self,
         name: &str,
         first: &[i128],
+        slide: i128,
         result: &Stream,
         after: &Packets,
     ) -> Result<Vec<Row>> {
@@ -207,10 +238,12 @@ impl Verify<'_> {
             Some(each) => {
                 let start = times.first().copied().unwrap_or_default();
                 let count = i64::try_from(due).unwrap_or(i64::MAX);
-                ((0..count).map(|n| start + nanos(n, each)).collect(), coarser(base, base))
+                let due = (0..count).map(|n| start - slide + nanos(n, each)).collect();
+                (due, coarser(base, base))
             }
         };
-        rows.push(timing(&format!("{name} times"), &expected, &times, tick));
+        let ticks = self.ticks(tick, slide);
+        rows.push(timing(&format!("{name} times"), &expected, &times, slide, ticks));
         let shape = |aspect: Option<(u32, u32)>| match aspect {
             // What says nothing is shown with square pixels.
             None | Some((1, 1)) => "1:1".to_owned(),
@@ -238,7 +271,7 @@ impl Verify<'_> {
         name: &str,
         (source, before): (&Stream, &Packets),
         (result, after): (&Stream, &Packets),
-        first: &[i128],
+        (first, slide): (&[i128], i128),
     ) -> Vec<Row> {
         let codec = |stream: &Stream| stream.codec.clone().unwrap_or_else(|| "unknown".to_owned());
         let mut rows = vec![compared(&format!("{name} codec"), codec(source), codec(result))];
@@ -265,14 +298,15 @@ impl Verify<'_> {
         };
         let alike = if begins.is_some() { "" } else { ", other bytes" };
         rows.push(row(&format!("{name} packets"), had, format!("{has}{alike}"), verdict));
-        if let (Some(from), Some(to)) = (before.base, after.base) {
+        if let (Some(from), Some(to), true) = (before.base, after.base, had + has > 0) {
             let times = before.times.iter().skip(begins.unwrap_or(0)).take(has);
             let times: Vec<i128> = times.map(|t| nanos(*t, from)).collect();
             let times = shifted(&times, self.shift(first));
             let got: Vec<i128> = after.times.iter().map(|t| nanos(*t, to)).collect();
             // A cut counts in microseconds.
             let tick = coarser(from, to) + if cut { 1000 } else { 0 };
-            rows.push(timing(&format!("{name} times"), &times, &got, tick));
+            let ticks = self.ticks(tick, slide);
+            rows.push(timing(&format!("{name} times"), &times, &got, slide, ticks));
         }
         rows
     }
@@ -305,20 +339,40 @@ fn shifted(times: &[i128], by: i128) -> Vec<i128> {
     times.iter().map(|time| time + by).collect()
 }
 
-/// Whether two lists of times are the same to a tick.
-fn timing(what: &str, due: &[i128], is: &[i128], tick: i128) -> Row {
-    let off = due.iter().zip(is).map(|(a, b)| (a - b).abs()).max().unwrap_or(0);
-    let verdict = equal(due.len() == is.len() && off <= tick);
+/// What times are rounded to, in nanoseconds.
+#[derive(Clone, Copy)]
+struct Ticks {
+    /// From one packet to the next.
+    each: i128,
+    /// The first one.
+    start: i128,
+}
+
+const MILLISECOND: i128 = 1_000_000;
+
+/// Whether two lists of times are the same to a tick, or moved as the whole file has.
+fn timing(what: &str, due: &[i128], is: &[i128], slide: i128, ticks: Ticks) -> Row {
+    let moved = || due.iter().zip(is).map(|(due, is)| is - due);
+    let start = moved().next().unwrap_or(0);
+    let even = moved().all(|by| (by - start).abs() <= ticks.each);
+    let together = (start - slide).abs() <= ticks.start;
+    let verdict = match (due.len() == is.len() && even && together, slide) {
+        (true, 0) => Verdict::Same,
+        (true, _) => Verdict::Changed,
+        (false, _) => Verdict::Lost,
+    };
+    let seconds = |nanos: i128| nanos as f64 / 1e9;
     let span = |times: &[i128]| match (times.first(), times.last()) {
-        (Some(first), Some(last)) => {
-            let seconds = |time: &i128| *time as f64 / 1e9;
-            format!("{:.3} to {:.3} s", seconds(first), seconds(last))
-        }
+        (Some(first), Some(last)) => format!("{:.3} to {:.3} s", seconds(*first), seconds(*last)),
         _ => "none".to_owned(),
     };
     let off = match verdict {
         Verdict::Same => String::new(),
-        _ => format!(", off by up to {:.6} s", off as f64 / 1e9),
+        Verdict::Changed => format!(", all streams by {:.3} s", seconds(slide)),
+        Verdict::Lost => {
+            let most = moved().map(i128::abs).max().unwrap_or(0);
+            format!(", off by up to {:.6} s", seconds(most))
+        }
     };
     row(what, span(due), format!("{}{off}", span(is)), verdict)
 }

@@ -76,7 +76,12 @@ fn plain(place: &Place, name: &str) {
 
 /// All samples of a clip as players show it, after these filters of ffmpeg's.
 fn shown(place: &Place, name: &str, filters: &str) -> Vec<u8> {
-    ffmpeg(place, &format!("-autorotate 1 -i {name} -map 0:v -vf {filters} -f rawvideo -"))
+    ffmpeg(
+        place,
+        &format!(
+            "-autorotate 1 -i {name} -map 0:v -vf {filters} -fps_mode passthrough -f rawvideo -"
+        ),
+    )
 }
 
 const LOSSLESS: &str = "--codec libx264 -y -- -qp 0";
@@ -94,7 +99,12 @@ fn a_clip_that_asks_to_be_turned_is_shown_as_before() {
         [0, -1, -1, 0],
     ];
     // A chain of ours, what ffmpeg shows of the source, and of the result.
-    let chains = [("gray", "extractplanes=y", true), ("crop=24:20:6:10", "crop=24:20:6:10", false)];
+    let chains = [
+        ("gray", "extractplanes=y", true),
+        ("crop=24:20:6:10", "crop=24:20:6:10,extractplanes=y", false),
+    ];
+    // Luma alone: chroma that is sited at the left is resampled when it is turned.
+
     for turn in turns {
         plain(&place, "in.mp4");
         ask(&place.path("in.mp4"), turn);
@@ -102,8 +112,6 @@ fn a_clip_that_asks_to_be_turned_is_shown_as_before() {
         let stored = &source[matrices(&source)[0]..][..36];
         for path in paths(&place) {
             for ((chain, seen, stays), mode) in chains.into_iter().zip(["threads", "processes"]) {
-                // 5.1 turns by a flip only where there is no quarter turn; it is asked here for
-                // what it knows, which is all but the lone horizontal flip.
                 let line = format!("video in.mp4 -o out.mp4 --mode {mode} -f {chain} {LOSSLESS}");
                 let done = succeeds(&place, &path, &line);
                 let what = format!("{turn:?}, {chain}: {}", done.stderr);
@@ -112,7 +120,7 @@ fn a_clip_that_asks_to_be_turned_is_shown_as_before() {
                 assert_eq!(kept, stays, "{what}");
                 let said = if stays { "the output asks too" } else { "frames are turned so" };
                 assert_eq!(done.stderr.matches(said).count(), 1, "{what}");
-                let after = if stays { seen } else { "null" };
+                let after = "extractplanes=y";
                 assert!(shown(&place, "in.mp4", seen) == shown(&place, "out.mp4", after), "{what}");
             }
             // Matroska cannot ask, in the versions that we take.
@@ -141,4 +149,117 @@ fn a_matrix_that_is_no_turn_is_kept_or_refused() {
         assert!(done.stderr.contains("only mp4 and mov"), "{}", done.stderr);
         assert!(!place.path("no.mkv").exists());
     }
+}
+
+/// A clip with sound, subtitles, a font, chapters and titles.
+fn rich(place: &Place, name: &str) {
+    plain(place, "plain.mp4");
+    place.file(
+        "about.txt",
+        b";FFMETADATA1\ntitle=a clip\nmood=fine\n\
+        [CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=100\ntitle=one\n\
+        [CHAPTER]\nTIMEBASE=1/1000\nSTART=100\nEND=240\ntitle=two\n",
+    );
+    place.file("a.srt", b"1\n00:00:00,040 --> 00:00:00,120\nhello\n");
+    place.file("a.ttf", b"no real font");
+    ffmpeg(
+        place,
+        &format!(
+            "-i plain.mp4 -i a.srt -i about.txt -map 0 -map 1 -attach a.ttf -map_metadata 2 \
+             -metadata:s:t mimetype=font/ttf -metadata:s:1 language=deu -c copy -c:s srt {name}"
+        ),
+    );
+}
+
+/// The rows of a table of `--verify` that end in a word.
+fn rows<'a>(done: &'a Done, verdict: &str) -> Vec<&'a str> {
+    done.stdout.lines().filter(|line| line.ends_with(verdict)).collect()
+}
+
+#[test]
+fn what_is_left_as_it_was_is_verified() {
+    let place = Place::new();
+    rich(&place, "in.mkv");
+    for path in paths(&place) {
+        for mode in ["threads", "processes", "inline"] {
+            let line = format!("video in.mkv -o out.mkv -f gray --mode {mode} --verify {LOSSLESS}");
+            let done = succeeds(&place, &path, &line);
+            assert_eq!(rows(&done, "lost"), [""; 0], "{}", done.stdout);
+            for row in ["chapters", "stream 0 frames", "stream 0 times", "stream 1 packets"] {
+                let same = rows(&done, "same");
+                assert!(same.iter().any(|line| line.starts_with(row)), "{row}: {}", done.stdout);
+            }
+        }
+        // Half the sound, and the clip begins at 0.
+        let line = "video in.mkv -o out.mkv --ss 0.08 --t 0.08 --verify -q -y";
+        let done = succeeds(&place, &path, line);
+        let frames: Vec<&str> = done.stdout.lines().filter(|l| l.contains("frames")).collect();
+        assert_eq!(frames.len(), 1, "{}", done.stdout);
+        assert_eq!(frames[0].split_whitespace().collect::<Vec<_>>()[3..], ["2", "2", "same"]);
+        let line = "video in.mkv -o out.mkv --r 10 --verify -q -y";
+        assert!(succeeds(&place, &path, line).stdout.contains("stream 0 times"));
+        // MP4 has no place for a tag of one's own.
+        ffmpeg(&place, "-i in.mkv -map 0:v -map 0:a -c copy -y in.nut");
+        let done = run(&place, &path, "video in.nut -o out.mp4 --verify -q -y");
+        assert_eq!(done.code, 1, "{}{}", done.stdout, done.stderr);
+        assert_eq!(rows(&done, "lost").len(), 1, "{}", done.stdout);
+        assert!(rows(&done, "lost")[0].contains("not mood"), "{}", done.stdout);
+        assert!(place.path("out.mp4").exists(), "hours of work are not thrown away");
+    }
+}
+
+#[test]
+fn what_a_container_cannot_hold_is_said_before_the_first_frame() {
+    let place = Place::new();
+    rich(&place, "in.mkv");
+    for path in paths(&place) {
+        let done = run(&place, &path, "video in.mkv -o out.mp4");
+        assert_eq!(done.code, 2, "{}", done.stderr);
+        for part in ["stream 2 (subtitles, subrip)", "stream 3 (attachment", ".mkv"] {
+            assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
+        }
+        ffmpeg(&place, "-i in.mkv -map 0:v -map 0:s -c copy texts.mkv");
+        let done = run(&place, &path, "video texts.mkv -o out.mp4");
+        assert!(done.code == 2 && done.stderr.contains("--sn"), "{}", done.stderr);
+        succeeds(&place, &path, "video texts.mkv -o out.mp4 --sn -y");
+        let done = run(&place, &path, "video texts.mkv -o out.odd");
+        assert!(done.code == 2 && done.stderr.contains("out.odd"), "{}", done.stderr);
+        let done = run(&place, &path, "video in.mkv -o out.mkv --codec x264");
+        assert!(done.code == 2 && done.stderr.contains("libx264"), "{}", done.stderr);
+        assert!(!place.path("out.mkv").exists() && !place.path("out.part.mkv").exists());
+        fs::remove_file(place.path("out.mp4")).unwrap();
+    }
+}
+
+#[test]
+fn a_dry_run_shows_streams_plan_and_commands_and_starts_none() {
+    let place = Place::new();
+    rich(&place, "a clip.mkv".replace(' ', "-").as_str());
+    fs::rename(place.path("a-clip.mkv"), place.path("a clip.mkv")).unwrap();
+    // An ffmpeg that can say its version and nothing else.
+    place.file(
+        "bin/ffmpeg",
+        b"#!/bin/sh\n[ \"$1\" = -version ] || exit 9\nPATH=$REST exec ffmpeg -version\n",
+    );
+    place.shell("chmod +x bin/ffmpeg");
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    let mut path = place.path("bin").into_os_string();
+    path.push(":");
+    path.push(&rest);
+    let mut command = place.command(&["video", "a clip.mkv", "-o", "out.mkv", "-f", "gray", "-n"]);
+    let done = Done::of(command.env("PATH", path).env("REST", rest).output().unwrap());
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    for part in [
+        "stream 0: video h264 64x48: rendered, as stream 0",
+        "stream 2: subtitles subrip: copied, as stream 2",
+        "2 chapters: copied",
+        "run       1 filter",
+        "decoder  ffmpeg ",
+        "encoder  ffmpeg ",
+        "a clip.mkv' -map 0:0",
+        "nothing written (dry run)",
+    ] {
+        assert!(done.stderr.contains(part), "{part}: {}", done.stderr);
+    }
+    assert!(!place.path("out.mkv").exists());
 }
