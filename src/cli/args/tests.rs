@@ -91,7 +91,7 @@ fn wrong_usage_is_exit_2() {
         "lumaloom stage read images --manifest m in",
         "lumaloom stage work --events-fd 1",
         "lumaloom filters --json --markdown",
-        "lumaloom video in -o out",
+        "lumaloom video in",
         "lumaloom",
     ] {
         let error = parse(line).expect_err(line);
