@@ -112,8 +112,8 @@ impl Verify<'_> {
         for text in self.copies.left_out() {
             rows.push(row(text, "there", "left out", Verdict::Lost));
         }
-        let first = self.first(&before, cancel)?;
-        let slide = self.slide(&first, &after);
+        let shown = self.shown(&before, cancel)?;
+        let slide = self.slide(&shown, &after);
         for (at, stream) in kept.iter().enumerate() {
             let name = format!("stream {}", stream.index);
             let (Some(copy), Some(packets)) = (result.streams().get(at), after.get(at)) else {
@@ -121,13 +121,13 @@ impl Verify<'_> {
                 continue;
             };
             if at == self.copies.rendered() {
-                rows.extend(self.rendered(&name, &first, slide, copy, packets)?);
+                rows.extend(self.rendered(&name, &shown, slide, copy, packets)?);
             } else {
                 rows.extend(self.copied(
                     &name,
                     (stream, &before[at]),
                     (copy, packets),
-                    (&first, slide),
+                    (&shown, slide),
                 ));
             }
             rows.push(tags(&name, &stream.tags, &copy.tags));
@@ -137,7 +137,7 @@ impl Verify<'_> {
     }
 
     /// The times of the source's frames that were rendered, in nanoseconds, sorted.
-    fn first(&self, before: &[Packets], cancel: &Cancel) -> Result<Vec<i128>> {
+    fn shown(&self, before: &[Packets], cancel: &Cancel) -> Result<Vec<i128>> {
         let at = self.copies.rendered();
         let stream = self.copies.kept()[at];
         let inside = |times: &[i64], base: TimeBase| {
@@ -162,14 +162,14 @@ impl Verify<'_> {
     }
 
     /// What is added to the source's times.
-    fn shift(&self, first: &[i128]) -> i128 {
+    fn shift(&self, shown: &[i128]) -> i128 {
         let trimmed = self.window != Window::default();
-        first.first().filter(|_| trimmed).map_or(0, |first| -first)
+        shown.first().filter(|_| trimmed).map_or(0, |first| -first)
     }
 
     /// By how much all of the result moved in time, judged by the picture: a container without
     /// times below 0 moves all streams where one begins there.
-    fn slide(&self, first: &[i128], after: &[Packets]) -> i128 {
+    fn slide(&self, shown: &[i128], after: &[Packets]) -> i128 {
         let stream = self.copies.kept()[self.copies.rendered()];
         let Some(packets) = after.get(self.copies.rendered()) else { return 0 };
         let (Some(base), Some(begins), None) =
@@ -177,7 +177,7 @@ impl Verify<'_> {
         else {
             return 0;
         };
-        let due = first.first().map_or(0, |begins| begins + self.shift(first));
+        let due = shown.first().map_or(0, |begins| begins + self.shift(shown));
         let slide = nanos(*begins, base) - due;
         let ticks = self.ticks(coarser(stream.time_base, base), 0);
         if slide.abs() <= ticks.start { 0 } else { slide }
@@ -214,7 +214,7 @@ impl Verify<'_> {
     fn rendered(
         &self,
         name: &str,
-        first: &[i128],
+        shown: &[i128],
         slide: i128,
         result: &Stream,
         after: &Packets,
@@ -228,12 +228,12 @@ impl Verify<'_> {
             .base
             .ok_or_else(|| Error::input(format!("{} has no frame", self.out.display())))?;
         let frames = after.times.len() as u64;
-        let due = if self.rate.is_some() { self.frames } else { first.len() as u64 };
+        let due = if self.rate.is_some() { self.frames } else { shown.len() as u64 };
         let mut rows = vec![row(&format!("{name} frames"), due, frames, equal(due == frames))];
         let mut times: Vec<i128> = after.times.iter().map(|t| nanos(*t, base)).collect();
         times.sort_unstable();
         let (expected, tick) = match self.rate {
-            None => (shifted(first, self.shift(first)), coarser(source.time_base, base)),
+            None => (shifted(shown, self.shift(shown)), coarser(source.time_base, base)),
             // From the first frame on, one every so often.
             Some(each) => {
                 let start = times.first().copied().unwrap_or_default();
@@ -271,7 +271,7 @@ impl Verify<'_> {
         name: &str,
         (source, before): (&Stream, &Packets),
         (result, after): (&Stream, &Packets),
-        (first, slide): (&[i128], i128),
+        (shown, slide): (&[i128], i128),
     ) -> Vec<Row> {
         let codec = |stream: &Stream| stream.codec.clone().unwrap_or_else(|| "unknown".to_owned());
         let mut rows = vec![compared(&format!("{name} codec"), codec(source), codec(result))];
@@ -301,7 +301,7 @@ impl Verify<'_> {
         if let (Some(from), Some(to), true) = (before.base, after.base, had + has > 0) {
             let times = before.times.iter().skip(begins.unwrap_or(0)).take(has);
             let times: Vec<i128> = times.map(|t| nanos(*t, from)).collect();
-            let times = shifted(&times, self.shift(first));
+            let times = shifted(&times, self.shift(shown));
             let got: Vec<i128> = after.times.iter().map(|t| nanos(*t, to)).collect();
             // A cut counts in microseconds.
             let tick = coarser(from, to) + if cut { 1000 } else { 0 };

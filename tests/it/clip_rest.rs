@@ -89,15 +89,8 @@ const LOSSLESS: &str = "--codec libx264 -y -- -qp 0";
 #[test]
 fn a_clip_that_asks_to_be_turned_is_shown_as_before() {
     let place = Place::new();
-    let turns: [[i32; 4]; 7] = [
-        [0, 1, -1, 0],
-        [-1, 0, 0, -1],
-        [0, -1, 1, 0],
-        [-1, 0, 0, 1],
-        [1, 0, 0, -1],
-        [0, 1, 1, 0],
-        [0, -1, -1, 0],
-    ];
+    // Quarter turn, half turn, a flip, and a flip about a diagonal; the rest is the unit's test.
+    let turns: [[i32; 4]; 4] = [[0, 1, -1, 0], [-1, 0, 0, -1], [1, 0, 0, -1], [0, 1, 1, 0]];
     // A chain of ours, what ffmpeg shows of the source, and of the result.
     let chains = [
         ("gray", "extractplanes=y", true),
