@@ -299,7 +299,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [input, out] = ["a.png", "out"].map(|name| dir.path().join(name));
         std::fs::write(&input, "").unwrap();
-        for (option, refused) in [(None, true), (Some("-y"), false), (Some("--resume"), false)] {
+        for (option, refused) in [(None, true), (Some("-y"), false), (Some("--resume"), true)] {
             let options = option.iter().map(OsStr::new);
             let words = [input.as_os_str(), "-o".as_ref(), out.as_os_str()];
             let job = job(&words.into_iter().chain(options).collect::<Vec<_>>());
