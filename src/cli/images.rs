@@ -44,7 +44,8 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
     }
     if args.say.dry_run || args.say.explain {
         dry_run::run(&job, &inputs, &outputs, &args.say);
-        return Ok(0);
+        // As the run would end before it begins.
+        return refuse_existing(&job, &outputs).map(|()| 0);
     }
     refuse_existing(&job, &outputs)?;
     if let Some(why) = inputs.why_empty() {

@@ -306,8 +306,18 @@ fn metadata(segments: &Segments<'_>, header: &Header) -> Metadata {
         xmp: segments.xmp.map(<[u8]>::to_vec),
         iptc: segments.iptc.as_deref().map(<[u8]>::to_vec),
         density: segments.density.or_else(|| segments.exif.and_then(exif::density)),
+        text: segments.comments.iter().map(|text| ("Comment".to_owned(), comment(text))).collect(),
         coding: Coding { subsampling, ..Coding::default() },
         ..Metadata::default()
+    }
+}
+
+/// A comment as text: UTF-8 where it is that, else Latin-1, which takes any bytes.
+fn comment(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
     }
 }
 

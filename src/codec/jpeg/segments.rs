@@ -100,6 +100,8 @@ pub struct Segments<'a> {
     pub icc: Profile<'a>,
     /// IPTC-IIM records.
     pub iptc: Option<Cow<'a, [u8]>>,
+    /// Comments, of no declared character set.
+    pub comments: Vec<&'a [u8]>,
     /// Pictures in the file by its multi-picture index (MPF); 1 without one.
     pub pictures: u32,
     /// True if the first scan holds fewer components than the frame, so that the decoder must
@@ -303,6 +305,7 @@ struct Found<'a> {
     extended_xmp: bool,
     icc: Vec<(u8, u8, &'a [u8])>,
     resources: Vec<&'a [u8]>,
+    comments: Vec<&'a [u8]>,
     pictures: u32,
 }
 
@@ -317,6 +320,7 @@ impl<'a> Found<'a> {
             0xe2 => self.app2(payload),
             0xed => self.resources.extend(payload.strip_prefix(PHOTOSHOP)),
             0xee if is_adobe(payload) => self.adobe = Some(payload[11]),
+            0xfe => self.comments.push(payload),
             _ => {}
         }
     }
@@ -353,6 +357,7 @@ impl<'a> Found<'a> {
             extended_xmp: self.extended_xmp,
             icc: profile(self.icc),
             iptc: iptc(&self.resources),
+            comments: self.comments,
             pictures: self.pictures.max(1),
             data,
         })

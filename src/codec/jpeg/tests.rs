@@ -313,6 +313,21 @@ fn full_metadata() -> Metadata {
 }
 
 #[test]
+fn comments_are_text_whatever_their_character_set() {
+    let frame = ycbcr(Size::new(9, 9), Subsampling::S420);
+    let plain = encode(&frame, &Metadata::default(), &EncodeOptions::default(), &pool()).unwrap();
+    for (comment, text) in [(&b"two words\0"[..], "two words"), (b"caf\xe9", "caf\u{e9}")] {
+        let mut bytes = plain.bytes[..2].to_vec();
+        bytes.extend([0xff, 0xfe, 0, comment.len() as u8 + 2]);
+        bytes.extend(comment);
+        bytes.extend(&plain.bytes[2..]);
+        let head = header(&bytes, &LIMITS).unwrap();
+        let metadata = decode(&bytes, &head, DecodeHint::FULL, &pool()).unwrap().metadata;
+        assert_eq!(metadata.text, [("Comment".to_owned(), text.to_owned())]);
+    }
+}
+
+#[test]
 fn metadata_comes_back_and_stands_upright() {
     let frame = ycbcr(Size::new(9, 9), Subsampling::S422);
     let full = full_metadata();
