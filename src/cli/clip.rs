@@ -83,7 +83,7 @@ impl ClipIn {
     }
 
     /// How players are asked to turn it.
-    pub fn display(&self) -> Option<DisplayMatrix> {
+    pub fn display_matrix(&self) -> Option<DisplayMatrix> {
         self.video().ok().and_then(|video| video.display)
     }
 
@@ -171,7 +171,7 @@ impl ClipIn {
             window: self.window,
             rate: self.rate,
             aspect: self.video()?.aspect.map(|aspect| work.plan().pixel_aspect(aspect)),
-            display: self.display().filter(|_| turn == Turn::Stored),
+            display: self.display_matrix().filter(|_| turn == Turn::Stored),
         };
         verify.run(cancel)
     }
@@ -215,7 +215,7 @@ impl ClipIn {
             time_base,
             first,
             aspect: self.video()?.aspect,
-            display: self.display(),
+            display: self.display_matrix(),
             turn: Turn::Stored,
         })
     }

@@ -37,7 +37,7 @@ pub fn run(
     if chapters > 0 {
         say::line(&format!("  {}: copied", count(chapters as u64, "chapter")));
     }
-    let turned = input.display().map(|display| clip::turned(display, turn));
+    let turned = input.display_matrix().map(|display| clip::turned(display, turn));
     for text in input.notes().iter().cloned().chain(turned).chain(input.losses(output)?) {
         say::line(&format!("  {text}"));
     }

@@ -135,7 +135,7 @@ impl Render {
     }
 
     fn work(&self, buffers: &Arc<BufferPool>) -> Result<(ClipWork, Turn)> {
-        let (layout, display) = (*self.input.layout(), self.input.display());
+        let (layout, display) = (*self.input.layout(), self.input.display_matrix());
         let (upright, threads) = (self.output.upright(), self.pool.threads);
         clip::work(&self.chain, layout, display, upright, threads, buffers)
     }
@@ -144,7 +144,7 @@ impl Render {
     /// turn the clip, and what the output cannot have.
     fn remarks(&self, turn: Turn) -> Result<Vec<String>> {
         let notes = self.input.notes();
-        let turned = self.input.display().map(|display| clip::turned(display, turn));
+        let turned = self.input.display_matrix().map(|display| clip::turned(display, turn));
         let losses = self.input.losses(&self.output)?;
         Ok(notes.iter().cloned().chain(turned).chain(losses).collect())
     }

@@ -12,7 +12,7 @@ use super::probe::{Clip, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument, words};
 use super::showinfo::{self, Line, Record, Scan};
 use super::time::{Micros, TimeBase};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::frame::{BufferPool, Frame, Layout};
 use crate::link::Cancel;
 
@@ -137,7 +137,7 @@ impl<'a> Decoder<'a> {
         if self.over {
             return Ok(None);
         }
-        let next = self.wanted(pool, cancel).map_err(|e| e.within(self.job.clip.path().display()));
+        let next = self.wanted(pool, cancel).map_err(|e| e.within(shown(self.job.clip.path())));
         self.over = !matches!(next, Ok(Some(_)));
         next
     }

@@ -16,7 +16,7 @@ use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument, words};
 use super::time::{Micros, TimeBase};
 use super::track::set_matrix;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::frame::{Frame, Layout};
 use crate::link::Cancel;
 
@@ -192,7 +192,7 @@ impl Encode<'_> {
     fn matrix(&self, out: &Path) -> Result<Option<Matrix>> {
         let Some(value) = self.display else { return Ok(None) };
         if !keeps_matrix(out) {
-            let out = out.display();
+            let out = shown(out);
             return Err(Error::usage(format!(
                 "{out} cannot ask players for {value}, as the clip does; --upright turns the frames"
             )));
@@ -329,7 +329,7 @@ fn still(out: &Path) -> bool {
 pub fn written(out: &Path) -> Result<u64> {
     let bytes = fs::metadata(out).map_err(|e| Error::io("find the encoder's", out, &e))?.len();
     if bytes == 0 {
-        return Err(Error::system(format!("the encoder left {} empty", out.display())));
+        return Err(Error::system(format!("the encoder left {} empty", shown(out))));
     }
     Ok(bytes)
 }

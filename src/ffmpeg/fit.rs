@@ -6,7 +6,7 @@ use super::child::{Child, Patience, Pipe};
 use super::copy::Copies;
 use super::probe::{FORMATS, PROTOCOLS, Stream, StreamKind};
 use super::program::{Log, Programs, file_argument};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::link::Cancel;
 
 /// Lets ffmpeg write the header of a clip named as `out` with the copied streams and no packet,
@@ -55,11 +55,11 @@ pub fn check_container(
     }
     // Each alone is taken, all together are not; or there is no such container.
     if refused.is_empty() {
-        return Err(Error::usage(format!("{} cannot be written: {all}", out.display())));
+        return Err(Error::usage(format!("{} cannot be written: {all}", shown(out))));
     }
     let names: Vec<String> = refused.iter().map(|stream| named(stream)).collect();
     let advice = advice(&refused);
-    let out = out.display();
+    let out = shown(out);
     Err(Error::usage(format!("{out} cannot hold {}; {advice}", names.join(", "))))
 }
 

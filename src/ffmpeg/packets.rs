@@ -8,7 +8,7 @@ use super::child::{Child, Patience, Pipe};
 use super::probe::{FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument};
 use super::time::TimeBase;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::link::Cancel;
 
 /// How much of what is said is read at a time.
@@ -49,7 +49,7 @@ pub(super) fn packets(
     if streams.is_empty() {
         return Ok(all);
     }
-    lines(command, cancel, |line| take(line, &mut all)).map_err(|e| e.within(path.display()))?;
+    lines(command, cancel, |line| take(line, &mut all)).map_err(|e| e.within(shown(path)))?;
     Ok(all)
 }
 
@@ -73,7 +73,7 @@ pub(super) fn decoded(
         // Side data of a frame leaves a comma behind the number, or a line without one.
         times.extend(line.split(',').next().and_then(|n| n.parse::<i64>().ok()));
     };
-    lines(FfmpegCommand::from(command), cancel, take).map_err(|e| e.within(path.display()))?;
+    lines(FfmpegCommand::from(command), cancel, take).map_err(|e| e.within(shown(path)))?;
     Ok(times)
 }
 

@@ -15,7 +15,7 @@ use super::child::{Child, Patience, Pipe};
 use super::display::DisplayMatrix;
 use super::program::{Programs, file_argument};
 use super::time::{Micros, TimeBase};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::filter::Dihedral;
 use crate::frame::Size;
 use crate::link::Cancel;
@@ -153,18 +153,18 @@ impl Clip {
     /// twice); `Input` when ffprobe finds no clip in it.
     pub fn probe(programs: &Programs, path: &Path, cancel: &Cancel) -> Result<Self> {
         let meta = fs::metadata(path)
-            .map_err(|e| Error::usage(format!("failed to open {}: {e}", path.display())))?;
+            .map_err(|e| Error::usage(format!("failed to open {}: {e}", shown(path))))?;
         if !meta.is_file() {
-            let path = path.display();
+            let path = shown(path);
             return Err(Error::usage(format!(
                 "{path} is not a regular file; a clip is read twice"
             )));
         }
-        let said = ask(programs, path, cancel).map_err(|e| e.within(path.display()))?;
+        let said = ask(programs, path, cancel).map_err(|e| e.within(shown(path)))?;
         let parsed = serde_json::from_slice::<Said>(&said).map_err(|e| {
-            Error::input(format!("{}: ffprobe's answer cannot be read: {e}", path.display()))
+            Error::input(format!("{}: ffprobe's answer cannot be read: {e}", shown(path)))
         })?;
-        Self::new(path, Stamp::of(&meta), parsed).map_err(|e| e.within(path.display()))
+        Self::new(path, Stamp::of(&meta), parsed).map_err(|e| e.within(shown(path)))
     }
 
     fn new(path: &Path, stamp: Stamp, said: Said) -> Result<Self> {
@@ -235,7 +235,7 @@ impl Clip {
             }
         }
         best.map(|(_, stream, video)| (stream, video))
-            .ok_or_else(|| Error::input(format!("{} has no video stream", self.path.display())))
+            .ok_or_else(|| Error::input(format!("{} has no video stream", shown(&self.path))))
     }
 
     /// The video streams, cover art included.
@@ -255,7 +255,7 @@ impl Clip {
         if Stamp::of(&meta) == self.stamp {
             return Ok(());
         }
-        let path = self.path.display();
+        let path = shown(&self.path);
         Err(Error::input(format!(
             "{path} was changed while it was read (it had {} bytes, and has {})",
             self.stamp.bytes,

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use ffmpeg_sidecar::command::FfmpegCommand;
 use ffmpeg_sidecar::log_parser::try_parse_version;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// libavutil of ffmpeg 5.1, the first with `-fps_mode`. The library's number is compared, since
 /// builds from git have dates or hashes for a version.
@@ -106,11 +106,11 @@ fn checked(program: &Path) -> Result<String> {
     // ffprobe's line differs in the name alone.
     let version = try_parse_version(&first.replacen("ffprobe", "ffmpeg", 1));
     let (Some(version), Some(library)) = (version, libavutil(&text)) else {
-        let path = program.display();
+        let path = shown(program);
         return Err(Error::usage(format!("{path} is not ffmpeg: it says {first:?}")));
     };
     if library < OLDEST {
-        let path = program.display();
+        let path = shown(program);
         return Err(Error::usage(format!("{path} is version {version}, too old; {INSTALL}")));
     }
     Ok(version)
@@ -119,7 +119,7 @@ fn checked(program: &Path) -> Result<String> {
 /// What a program says on stdout when it is only asked something.
 fn output(command: &mut Command, program: &Path) -> Result<String> {
     let run = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output();
-    let path = program.display();
+    let path = shown(program);
     let out = run.map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => Error::usage(format!("{path} was not found; {INSTALL}")),
         _ => Error::usage(format!("{path} cannot be started ({e}); {INSTALL}")),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, shown};
 use crate::frame::BufferPool;
 use crate::link::Cancel;
 
@@ -353,7 +353,7 @@ fn a_window_without_a_frame_is_said() {
 fn lists_and_scripts_in_disguise_are_refused_unopened() {
     let room = TempDir::new().unwrap();
     let secret = small(room.path());
-    let secret = secret.display();
+    let secret = shown(&secret);
     let programs = programs();
     for (name, text) in [
         ("a.mp4", format!("ffconcat version 1.0\nfile '{secret}'\n")),
@@ -571,7 +571,7 @@ fn an_encoder_that_goes_away_or_hangs_is_an_error() {
 fn a_dropped_decoder_takes_its_children_along() {
     let room = TempDir::new().unwrap();
     let note = room.path().join("pid");
-    let body = format!("sleep 60 & echo $! > '{}'\n{FRAMES}\nframe 0; wait", note.display());
+    let body = format!("sleep 60 & echo $! > '{}'\n{FRAMES}\nframe 0; wait", shown(&note));
     let cancel = Cancel::default();
     refused(decoded(&body, &cancel), "moved no byte");
     let pid = fs::read_to_string(&note).unwrap();

@@ -9,7 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::display::DisplayMatrix;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 
 /// Where the matrix begins in a track's header of version 0 and 1, behind version and flags.
 const MATRIX_AT: [u64; 2] = [40, 52];
@@ -25,7 +25,7 @@ pub fn set_matrix(path: &Path, number: u32, matrix: DisplayMatrix) -> Result<()>
     let mut file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
     let headers = headers_of(&mut file, number).map_err(failed)?;
     if headers.is_empty() {
-        let path = path.display();
+        let path = shown(path);
         return Err(Error::system(format!("{path} has no track {number} to set its matrix")));
     }
     for at in headers {

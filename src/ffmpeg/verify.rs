@@ -13,7 +13,7 @@ use super::packets::{Packets, decoded, packets};
 use super::probe::{Clip, ColorTags, Stream, StreamKind, Video};
 use super::program::Programs;
 use super::time::{Micros, TimeBase};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::link::Cancel;
 
 /// What is compared, and what the result is to have instead of what the source has.
@@ -214,7 +214,7 @@ impl Verify<'_> {
     fn rendered(
         &self,
         name: &str,
-        shown: &[i128],
+        due_times: &[i128],
         slide: i128,
         result: &Stream,
         after: &Packets,
@@ -224,16 +224,15 @@ impl Verify<'_> {
         else {
             return Ok(vec![row(name, "video", "none", Verdict::Lost)]);
         };
-        let base = after
-            .base
-            .ok_or_else(|| Error::input(format!("{} has no frame", self.out.display())))?;
+        let base =
+            after.base.ok_or_else(|| Error::input(format!("{} has no frame", shown(self.out))))?;
         let frames = after.times.len() as u64;
-        let due = if self.rate.is_some() { self.frames } else { shown.len() as u64 };
+        let due = if self.rate.is_some() { self.frames } else { due_times.len() as u64 };
         let mut rows = vec![row(&format!("{name} frames"), due, frames, equal(due == frames))];
         let mut times: Vec<i128> = after.times.iter().map(|t| nanos(*t, base)).collect();
         times.sort_unstable();
         let (expected, tick) = match self.rate {
-            None => (shifted(shown, self.shift(shown)), coarser(source.time_base, base)),
+            None => (shifted(due_times, self.shift(due_times)), coarser(source.time_base, base)),
             // From the first frame on, one every so often.
             Some(each) => {
                 let start = times.first().copied().unwrap_or_default();

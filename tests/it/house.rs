@@ -23,6 +23,9 @@ const FOREIGN: &[&str] =
 /// Calls that only a speaker makes: an identifier followed by `!`.
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
+/// What is said of a path that is shown as it is, orders to a terminal included.
+const RAW_PATH: &str = "`display` of a path; people read it by `error::shown`";
+
 /// Macros that promise code instead of being code.
 const PROMISES: &[&str] = &["todo", "unimplemented"];
 
@@ -95,11 +98,17 @@ fn violations(name: &Path, text: &str) -> Vec<String> {
         if a.word("static") && b.word("mut") {
             say(a.line, "`static mut`".into());
         }
-        if (a.word(".") || a.word(":")) && b.word("display") {
-            say(b.line, "`display` of a path; people read it by `error::shown`".into());
+        if a.word(":") && b.word("display") {
+            say(b.line, RAW_PATH.into());
         }
         if a.word("unsafe") && !may_be_unsafe {
             say(a.line, "`unsafe` outside kernel/ and the listed foreign calls".into());
+        }
+    }
+    for call in tokens.windows(3) {
+        let [a, b, c] = call else { continue };
+        if a.word(".") && b.word("display") && c.word("(") {
+            say(b.line, RAW_PATH.into());
         }
     }
     for path in tokens.windows(4) {
