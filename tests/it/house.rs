@@ -98,9 +98,6 @@ fn violations(name: &Path, text: &str) -> Vec<String> {
         if a.word("static") && b.word("mut") {
             say(a.line, "`static mut`".into());
         }
-        if a.word(":") && b.word("display") {
-            say(b.line, RAW_PATH.into());
-        }
         if a.word("unsafe") && !may_be_unsafe {
             say(a.line, "`unsafe` outside kernel/ and the listed foreign calls".into());
         }
@@ -113,6 +110,9 @@ fn violations(name: &Path, text: &str) -> Vec<String> {
     }
     for path in tokens.windows(4) {
         let [a, b, c, d] = path else { continue };
+        if a.word("Path") && b.word(":") && c.word(":") && d.word("display") {
+            say(d.line, RAW_PATH.into());
+        }
         let leaves = d.word("exit") || d.word("abort");
         if a.word("process") && b.word(":") && c.word(":") && leaves && !speaks {
             say(d.line, format!("`process::{}` outside cli/ and main", d.text));
