@@ -20,10 +20,11 @@ setup:
 demo: build
 	@scripts/demo $(PROGRAM)
 
-# One core first: what waits for a second thread hangs there. Then the build without C, which
+# One core first (built on all): what waits for a second thread hangs there. Then the build without C, which
 # must give the same bytes (tests/golden is shared). Then everything.
 test: setup
 	@scripts/setup ffmpeg
+	$(CARGO) test --locked --lib --bins --test it --no-run
 	scripts/one-core $(CARGO) test --locked --lib --bins --test it -- --test-threads=1
 	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins --test it
 	$(CARGO) test --locked
