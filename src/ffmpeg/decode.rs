@@ -13,7 +13,7 @@ use super::program::{Log, Programs, file_argument, words};
 use super::showinfo::{self, Line, Record, Scan};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
-use crate::frame::{BufferPool, Frame, Layout};
+use crate::frame::{BufferPool, Frame};
 use crate::link::Cancel;
 
 /// What is decoded, and how.
@@ -361,22 +361,14 @@ const OWN_BYTES: usize = 64 << 10;
 
 /// Reads one frame: the bytes that came, and those of a whole one.
 fn fill(child: &mut Child, frame: &mut Frame, cancel: &Cancel) -> Result<(u64, u64)> {
-    let layout: Layout = *frame.layout();
+    let whole = frame.layout().bytes();
     let mut got = 0;
-    for (shape, plane) in layout.planes().zip(frame.planes_mut()) {
-        let samples = shape.row() * shape.height;
-        let bytes: &mut [u8] = if let Some(bytes) = plane.data_mut::<u8>() {
-            &mut bytes[..samples]
-        } else if let Some(words) = plane.data_mut::<u16>() {
-            bytemuck::cast_slice_mut(&mut words[..samples])
-        } else {
-            return Err(Error::internal("frames of floats do not cross a pipe"));
-        };
-        let read = child.read(bytes, cancel)?;
+    for piece in frame.bytes_mut() {
+        let read = child.read(piece, cancel)?;
         got += read as u64;
-        if read < bytes.len() {
+        if read < piece.len() {
             break;
         }
     }
-    Ok((got, layout.bytes()))
+    Ok((got, whole))
 }

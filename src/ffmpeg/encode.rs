@@ -133,24 +133,8 @@ impl Encoder {
         let shifted = ticks.saturating_add(self.shift);
         let head = self.nut.frame(shifted).map_err(|e| e.within(format!("frame {number}")))?;
         self.child.write(&head, cancel)?;
-        for (shape, plane) in self.layout.planes().zip(frame.planes()) {
-            let bytes: &[u8] = if let Some(bytes) = plane.data::<u8>() {
-                bytes
-            } else if let Some(words) = plane.data::<u16>() {
-                bytemuck::cast_slice(words)
-            } else {
-                return Err(Error::internal("frames of floats do not cross a pipe"));
-            };
-            let (row, stride) = (shape.row(), plane.stride());
-            let each = self.layout.depth().bytes();
-            if row == stride {
-                self.child.write(&bytes[..row * shape.height * each], cancel)?;
-                continue;
-            }
-            for y in 0..shape.height {
-                let start = y * stride * each;
-                self.child.write(&bytes[start..start + row * each], cancel)?;
-            }
+        for piece in frame.bytes() {
+            self.child.write(piece, cancel)?;
         }
         self.written += 1;
         Ok(())
