@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use lumaloom::codec::Limits;
 use lumaloom::error::{Error, Result};
-use lumaloom::exec::{LastResort, OnError, Settings};
-use lumaloom::link::Over;
+use lumaloom::event::Observer;
+use lumaloom::exec::{self, LastResort, OnError, Settings};
+use lumaloom::link::{Cancel, Over};
+use lumaloom::observe::Monitor;
 use lumaloom::source::{Inputs, WalkOptions, plan_inputs};
-use lumaloom::stage::{Epoch, Split};
+use lumaloom::stage::{Ended, Epoch, Sink, Source, Split, Work};
 use lumaloom::work::still::{StillOptions, StillWork};
 
-use super::args::{SplitArg, WalkArgs};
+use super::args::{ModeArg, SplitArg, WalkArgs};
 use super::job::{Pool, Recipe};
 use super::value::Mem;
 use super::{code, machine, say};
@@ -83,6 +85,30 @@ pub fn memory(mem: Mem) -> Settings {
         Mem::Bytes(bytes) => (bytes, Over::Refuse),
     };
     Settings { mem, over, ..Settings::default() }
+}
+
+/// Runs a job in this process, under the monitor. Stages in processes have a parent instead.
+///
+/// # Errors
+/// Those of the run, and `System` when there is no thread for the monitor.
+pub fn run(
+    mode: ModeArg,
+    source: &dyn Source,
+    work: &dyn Work,
+    sink: Box<dyn Sink>,
+    settings: &Settings,
+    observer: &dyn Observer,
+    cancel: &Cancel,
+) -> Result<Ended> {
+    let run = match mode {
+        ModeArg::Inline => exec::inline::run,
+        ModeArg::Threads | ModeArg::Processes => exec::threads::run,
+    };
+    std::thread::scope(|scope| {
+        let _monitor = Monitor::start(scope, &settings.gauges, observer)
+            .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
+        run(source, work, sink, settings, observer, cancel)
+    })
 }
 
 /// What helps when a thread cannot be ended.

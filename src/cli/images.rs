@@ -13,7 +13,7 @@ use lumaloom::exec::{
 };
 use lumaloom::journal::{self, FailedBefore, Guard, Journal, Past, Remaining, Run};
 use lumaloom::link::Item;
-use lumaloom::observe::{Failure, Head, Monitor, Unit};
+use lumaloom::observe::{Failure, Head, Unit};
 use lumaloom::sink::check::{self, Outputs};
 use lumaloom::sink::owner::{self, Owner};
 use lumaloom::sink::{self, Clobber, FileSink, FolderSink};
@@ -233,15 +233,7 @@ fn in_process(
     let source = FolderSource::new(todo);
     let work = assemble::work(&job.recipe, job.pool.threads);
     let settings = assemble::settings(&job.recipe, &job.pool, job.io_threads, job.on_error, epoch);
-    let run = match job.mode {
-        ModeArg::Inline => exec::inline::run,
-        ModeArg::Threads | ModeArg::Processes => exec::threads::run,
-    };
-    std::thread::scope(|scope| {
-        let _monitor = Monitor::start(scope, &settings.gauges, watch.observer())
-            .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-        run(&source, &work, sink, &settings, watch.observer(), cancel)
-    })
+    assemble::run(job.mode, &source, &work, sink, &settings, watch.observer(), cancel)
 }
 
 /// Each stage in a process of its own. The write stage owns the folder beside this process, so

@@ -9,7 +9,7 @@ use lumaloom::bench::measure::{Case, Executor, Sample};
 use lumaloom::bench::usage::CpuTime;
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::{self, OnError, processes::Care};
-use lumaloom::observe::{Head, Monitor, Outcome, Tally, Unit};
+use lumaloom::observe::{Head, Outcome, Tally, Unit};
 use lumaloom::sink::{Clobber, Durable, FolderSink, NullSink, Template, Writing};
 use lumaloom::source::Inputs;
 use lumaloom::source::folder::FolderSource;
@@ -81,15 +81,7 @@ impl<'a> Runs<'a> {
         let io_threads = self.args.reading.io_threads.get();
         let settings =
             assemble::settings(self.recipe, pool, io_threads, OnError::Stop, Epoch::start());
-        let run = match mode {
-            ModeArg::Inline => exec::inline::run,
-            ModeArg::Threads | ModeArg::Processes => exec::threads::run,
-        };
-        std::thread::scope(|scope| {
-            let _monitor = Monitor::start(scope, &settings.gauges, tally)
-                .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-            run(&source, &work, sink, &settings, tally, self.cancel).map(drop)
-        })
+        assemble::run(mode, &source, &work, sink, &settings, tally, self.cancel).map(drop)
     }
 
     fn in_processes(&self, pool: &Pool, out: Option<&Path>, tally: &Tally) -> Result<()> {

@@ -9,7 +9,7 @@ use lumaloom::event::{Event, Observer};
 use lumaloom::exec::processes::{Care, quoted};
 use lumaloom::exec::{self, OnError, Settings};
 use lumaloom::frame::BufferPool;
-use lumaloom::observe::{Head, Monitor, Outcome, Unit};
+use lumaloom::observe::{Head, Outcome, Unit};
 use lumaloom::plan::Chain;
 use lumaloom::sink::{Clobber, check};
 use lumaloom::source::Turn;
@@ -159,14 +159,6 @@ impl Render {
         let source = self.input.source(&buffers, cancel)?;
         let facts = clip::after(self.input.facts(&source)?, &work, turn);
         let sink = self.output.sink(&facts, *work.plan().output(), &buffers, cancel)?;
-        let run = match self.mode {
-            ModeArg::Inline => exec::inline::run,
-            ModeArg::Threads | ModeArg::Processes => exec::threads::run,
-        };
-        std::thread::scope(|scope| {
-            let _monitor = Monitor::start(scope, &settings.gauges, watch.observer())
-                .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-            run(&source, &work, sink, &settings, watch.observer(), cancel)
-        })
+        assemble::run(self.mode, &source, &work, sink, &settings, watch.observer(), cancel)
     }
 }
