@@ -6,6 +6,8 @@
 
 use std::io::{self, BufRead, Read, Write};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::frame::{
     BufferPool, Depth, Frame, Layout, Matrix, Model, Range, Siting, Size, Subsampling, Ycbcr,
@@ -32,7 +34,8 @@ pub struct Header {
 }
 
 /// What the `I` of a stream says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Interlacing {
     /// `p`, or not said.
     Progressive,

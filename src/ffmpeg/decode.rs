@@ -317,12 +317,12 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
     command.args(&job.extra);
     command.input(file_argument(job.clip.path())?);
     command.map(format!("0:{}", job.stream));
-    let hide_range = if job.pixels.reorders() { ",setparams=range=limited" } else { "" };
+    let hide_range = if job.pixels.format().reorders() { ",setparams=range=limited" } else { "" };
     let rate = job.rate.map(|each| format!("fps={}/{},", each.den(), each.num()));
     let rate = rate.unwrap_or_default();
     command.filter(format!("{rate}showinfo=checksum=0{hide_range}"));
     command.fps_mode("passthrough").args(["-map_metadata", "-1", "-map_chapters", "-1"]);
-    command.format("rawvideo").pix_fmt(job.pixels.pipe()).output("pipe:1");
+    command.format("rawvideo").pix_fmt(job.pixels.format().pipe()).output("pipe:1");
     Ok(command)
 }
 

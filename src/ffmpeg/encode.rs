@@ -1,5 +1,5 @@
-//! The encoder: one ffmpeg that takes our frames as NUT on its stdin, and everything else that
-//! the clip has from the clip itself.
+//! The encoder: one ffmpeg that takes our frames as NUT on its stdin, and everything else from
+//! the clip itself, where the frames are a clip's.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,7 +11,7 @@ use super::child::{Child, Patience, Pipe};
 use super::copy::Copies;
 use super::display::{DisplayMatrix, keeps_matrix};
 use super::nut::{Head, Nut};
-use super::pixels::Pixels;
+use super::pixels::PixelFormat;
 use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument, words};
 use super::time::{Micros, TimeBase};
@@ -25,13 +25,13 @@ use crate::link::Cancel;
 pub struct Encode<'a> {
     /// The programs.
     pub programs: &'a Programs,
-    /// Where the rest comes from, and which of it.
-    pub copies: &'a Copies<'a>,
-    /// How frames cross the pipe, in the clip's own size.
-    pub pixels: &'a Pixels,
-    /// What frames are: the clip's layout, with another size if the chain changes it.
+    /// Where the rest comes from, and which of it; nothing if frames are all that there is.
+    pub copies: Option<&'a Copies<'a>>,
+    /// How frames cross the pipe.
+    pub format: PixelFormat,
+    /// What frames are.
     pub layout: Layout,
-    /// Width to height of a pixel; the clip's, unless the chain changes it.
+    /// Width to height of a pixel.
     pub aspect: Option<(u32, u32)>,
     /// How players are to turn the output's pictures; see [`keeps_matrix`].
     pub display: Option<DisplayMatrix>,
@@ -109,7 +109,7 @@ impl Encoder {
         let child = Child::start("encoder", command, Pipe::In, job.patience, |_| {})?;
         let (nut, opening) = Nut::new(Head {
             size: job.layout.size(),
-            tag: job.pixels.tag(),
+            tag: job.format.tag(),
             time_base: job.time_base,
             aspect: job.aspect,
             frame_bytes: job.layout.bytes(),
@@ -172,6 +172,11 @@ impl Encode<'_> {
         }
     }
 
+    /// The index in the output of the stream that is encoded.
+    fn rendered_at(&self) -> usize {
+        self.copies.map_or(0, Copies::rendered)
+    }
+
     /// What is set in the finished file: ffmpeg 5.1 cannot set it while it encodes.
     fn matrix(&self, out: &Path) -> Result<Option<Matrix>> {
         let Some(value) = self.display else { return Ok(None) };
@@ -182,7 +187,7 @@ impl Encode<'_> {
             )));
         }
         // How ffmpeg numbers tracks.
-        let track = u32::try_from(self.copies.rendered() + 1)
+        let track = u32::try_from(self.rendered_at() + 1)
             .map_err(|_| Error::input("the clip has too many streams"))?;
         Ok(Some(Matrix { path: out.to_owned(), track, value }))
     }
@@ -192,10 +197,18 @@ impl Encode<'_> {
         let mut command = self.programs.ffmpeg(Log::Warnings);
         command.overwrite().arg("-copyts");
         command.format("nut").input("pipe:0");
-        self.second_input(&mut command)?;
-        self.copies.maps(&mut command);
-        self.rendered(&mut command);
-        self.cut(&mut command);
+        match self.copies {
+            Some(copies) => {
+                self.second_input(&mut command, copies.clip())?;
+                copies.maps(&mut command);
+                self.rendered(&mut command);
+                self.cut(&mut command, copies);
+            }
+            None => {
+                command.map("0:v:0");
+                self.rendered(&mut command);
+            }
+        }
         // An explicit time base is exact in 5.1 and 9.0; passthrough alone is not.
         command.fps_mode("passthrough");
         command.args(["-enc_time_base", &self.time_base.to_string()]);
@@ -208,8 +221,7 @@ impl Encode<'_> {
     }
 
     /// The clip, from the first frame on if its beginning was cut off.
-    fn second_input(&self, command: &mut FfmpegCommand) -> Result<()> {
-        let clip: &Clip = self.copies.clip();
+    fn second_input(&self, command: &mut FfmpegCommand, clip: &Clip) -> Result<()> {
         if self.origin == Origin::First {
             // By timestamp: counted from the clip's start, packets before the cut would stay in
             // where that start is not 0 (5.1 and 9.0, mpegts).
@@ -223,17 +235,17 @@ impl Encode<'_> {
     }
 
     /// The other end of the cut: the copied streams stop where the frames do.
-    fn cut(&self, command: &mut FfmpegCommand) {
+    fn cut(&self, command: &mut FfmpegCommand, copies: &Copies<'_>) {
         if self.origin == Origin::Clip {
             return;
         }
-        for at in (0..self.copies.kept().len()).filter(|at| *at != self.copies.rendered()) {
+        for at in (0..copies.kept().len()).filter(|at| *at != copies.rendered()) {
             // Without it they begin at the key frame before.
             command.args([format!("-copypriorss:{at}"), "0".to_owned()]);
         }
-        if let Some(until) = self.copies.until() {
+        if let Some(until) = copies.until() {
             let first = self.time_base.micros(self.first);
-            let length = self.copies.clip().start().plus(until).minus(first);
+            let length = copies.clip().start().plus(until).minus(first);
             // One more than the length, since the first frame's time may have been rounded up;
             // which frames there are is not decided here.
             command.duration(length.plus(Micros(1)).to_string());
@@ -242,7 +254,7 @@ impl Encode<'_> {
 
     /// Options of the one stream that is encoded.
     fn rendered(&self, command: &mut FfmpegCommand) {
-        let at = self.copies.rendered();
+        let at = self.rendered_at();
         let mut set = |option: &str, value: &str| {
             command.args([format!("{option}:{at}"), value.to_owned()]);
         };
@@ -257,7 +269,7 @@ impl Encode<'_> {
         if let Some(threads) = codec.threads {
             set("-threads", &threads.to_string());
         }
-        if let Some(format) = self.pixels.encoder() {
+        if let Some(format) = self.format.encoder() {
             set("-pix_fmt", format);
         }
         let filters = self.filters();

@@ -48,7 +48,7 @@ pub use decode::{Decode, Decoder, Timed, Window};
 pub use display::{DisplayMatrix, keeps_matrix};
 pub use encode::{Codec, Encode, Encoder, Origin, written};
 pub use fit::check_container;
-pub use pixels::{Pixels, Wishes};
+pub use pixels::{PixelFormat, Pixels, Wishes};
 pub use probe::{Clip, ColorTags, Stream, StreamKind, Video};
 pub use program::Programs;
 pub use showinfo::Scan;

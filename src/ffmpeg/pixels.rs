@@ -10,9 +10,13 @@ use crate::frame::{Depth, Layout, Matrix, Model, Range, Siting, Size, Subsamplin
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pixels {
     layout: Layout,
-    row: &'static Row,
+    format: PixelFormat,
     notes: Vec<String>,
 }
+
+/// A pixel format of ffmpeg's that there is a layout for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PixelFormat(&'static Row);
 
 /// What the user says against or beside the tags.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -139,22 +143,15 @@ impl Pixels {
             (None, Some(own)) => own,
             (None, None) => return Err(Error::input("its pixel format is not known to ffmpeg")),
         };
-        let row = ROWS.iter().find(|row| row.source == format).ok_or_else(|| lacking(format))?;
+        let format = PixelFormat::named(format)?;
         // What ffmpeg converts to a format of ours it also converts to that format's range.
         let converted = wishes.pix_fmt.is_some() && wishes.pix_fmt != video.pix_fmt;
         let mut notes = Vec::new();
-        let (model, depth) = match row.kind {
-            Gray(depth) => (Model::Gray, depth),
-            GrayAlpha => (Model::GrayAlpha, U8),
-            Rgb(depth) => (Model::Rgb, depth),
-            Rgba(depth) => (Model::Rgba, depth),
-            Planar(shifts, depth) => {
-                let range = range_of(video, wishes, converted);
-                (planar(video, wishes, shifts, range, &mut notes), depth)
-            }
-            PlanarFull(shifts) => (planar(video, wishes, shifts, Range::Full, &mut notes), U8),
-        };
-        Ok(Self { layout: Layout::new(video.size, model, depth)?, row, notes })
+        let layout = format.layout(video.size, |shifts, always| {
+            let range = always.unwrap_or_else(|| range_of(video, wishes, converted));
+            planar(video, wishes, shifts, range, &mut notes)
+        })?;
+        Ok(Self { layout, format, notes })
     }
 
     /// What a frame in the pipes is.
@@ -167,25 +164,131 @@ impl Pixels {
         &self.notes
     }
 
+    /// What crosses the pipes, in ffmpeg's words.
+    pub fn format(&self) -> PixelFormat {
+        self.format
+    }
+}
+
+impl PixelFormat {
+    /// The format that ffmpeg calls so.
+    ///
+    /// # Errors
+    /// `Usage` naming a `--pix-fmt` that would do, if there is no lossless layout of ours for it.
+    pub fn named(name: &str) -> Result<Self> {
+        ROWS.iter().find(|row| row.source == name).map(Self).ok_or_else(|| lacking(name))
+    }
+
+    /// The format of frames that no clip has given a name to.
+    ///
+    /// # Errors
+    /// `Usage`: ffmpeg has none for floats and for some depths.
+    pub fn of(layout: &Layout) -> Result<Self> {
+        let kind = match (layout.model(), layout.depth()) {
+            (Model::Gray, depth) => Gray(depth),
+            (Model::GrayAlpha, U8) => GrayAlpha,
+            (Model::Rgb, depth) => Rgb(depth),
+            (Model::Rgba, depth) => Rgba(depth),
+            (Model::Ycbcr(ycbcr), depth) => Planar(ycbcr.subsampling, depth),
+            (Model::GrayAlpha, _) => return Err(nameless(layout)),
+        };
+        let found = ROWS.iter().find(|row| row.source == row.pipe && row.kind == kind);
+        found.map(Self).ok_or_else(|| nameless(layout))
+    }
+
+    /// The layout of frames of this format that nothing was said of: as `matrix` says, limited
+    /// range unless the format or `range` says full, chroma on the left.
+    ///
+    /// # Errors
+    /// `Input`: no frame may have that size.
+    pub fn plain(self, size: Size, matrix: Matrix, range: Option<Range>) -> Result<Layout> {
+        self.layout(size, |shifts, always| {
+            let range = always.or(range).unwrap_or(Range::Limited);
+            Model::Ycbcr(Ycbcr { range, ..Ycbcr::video(shifts, matrix) })
+        })
+    }
+
+    /// `planar` is asked for the colour of YCbCr: by its shifts, and the range if the format's
+    /// name says one.
+    fn layout(
+        self,
+        size: Size,
+        planar: impl FnOnce(Subsampling, Option<Range>) -> Model,
+    ) -> Result<Layout> {
+        let (model, depth) = match self.0.kind {
+            Gray(depth) => (Model::Gray, depth),
+            GrayAlpha => (Model::GrayAlpha, U8),
+            Rgb(depth) => (Model::Rgb, depth),
+            Rgba(depth) => (Model::Rgba, depth),
+            Planar(shifts, depth) => (planar(shifts, None), depth),
+            PlanarFull(shifts) => (planar(shifts, Some(Range::Full)), U8),
+        };
+        Layout::new(size, model, depth)
+    }
+
+    /// ffmpeg's name.
+    pub fn name(self) -> &'static str {
+        self.0.source
+    }
+
     /// ffmpeg's name of what crosses the pipes.
-    pub fn pipe(&self) -> &'static str {
-        self.row.pipe
+    pub fn pipe(self) -> &'static str {
+        self.0.pipe
     }
 
     /// ffmpeg's name of what the encoder is to make of it; `None` leaves it to ffmpeg.
-    pub fn encoder(&self) -> Option<&'static str> {
-        self.row.encoder
+    pub fn encoder(self) -> Option<&'static str> {
+        self.0.encoder
     }
 
     /// NUT's tag of what crosses the pipes.
-    pub(super) fn tag(&self) -> [u8; 4] {
-        self.row.tag
+    pub(super) fn tag(self) -> [u8; 4] {
+        self.0.tag
     }
 
     /// Whether the decoder puts YCbCr samples in another order. 5.1 then also changes their
     /// range if they are tagged as full (measured with nv12), unless the tag is hidden from it.
-    pub(super) fn reorders(&self) -> bool {
-        self.row.source != self.row.pipe && matches!(self.row.kind, Planar(..))
+    pub(super) fn reorders(self) -> bool {
+        self.0.source != self.0.pipe && matches!(self.0.kind, Planar(..))
+    }
+}
+
+/// The error for a layout without a row.
+fn nameless(layout: &Layout) -> Error {
+    Error::usage(format!(
+        "ffmpeg has no pixel format for {layout}; --pix-fmt says what to make of it"
+    ))
+}
+
+impl ColorTags {
+    /// The tags that say what a layout's samples mean. Formats that are not YCbCr need none.
+    pub fn of(layout: &Layout) -> Self {
+        let Model::Ycbcr(ycbcr) = layout.model() else { return Self::default() };
+        let word = |words: &[(&str, u8)], number: u8| {
+            words.iter().find(|(_, n)| *n == number).map(|(word, _)| (*word).to_owned())
+        };
+        let range = match ycbcr.range {
+            Range::Full => "pc",
+            Range::Limited => "tv",
+        };
+        let matrix = match ycbcr.matrix {
+            Matrix::Bt601 => "smpte170m",
+            Matrix::Bt709 => "bt709",
+            Matrix::Bt2020 => "bt2020nc",
+        };
+        let siting = match ycbcr.siting {
+            Siting::Center => "center",
+            Siting::Left => "left",
+            Siting::TopLeft => "topleft",
+        };
+        let subsampled = ycbcr.subsampling != S444;
+        Self {
+            range: Some(range.into()),
+            matrix: Some(matrix.into()),
+            primaries: word(PRIMARIES, ycbcr.primaries),
+            transfer: word(TRANSFERS, ycbcr.transfer),
+            siting: subsampled.then(|| siting.into()),
+        }
     }
 }
 
@@ -233,8 +336,8 @@ fn planar(
 }
 
 fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) -> Matrix {
-    let (assumed, name) =
-        if size.height >= 720 { (Matrix::Bt709, "BT.709") } else { (Matrix::Bt601, "BT.601") };
+    let assumed = if size.height >= 720 { Matrix::Bt709 } else { Matrix::Bt601 };
+    let name = assumed.name();
     match color.matrix.as_deref() {
         Some("bt709") => Matrix::Bt709,
         Some("smpte170m" | "bt470bg") => Matrix::Bt601,
@@ -387,7 +490,8 @@ mod tests {
             range: Some(Range::Full),
         };
         let pixels = Pixels::of(&video("yuv420p12le", 21, ColorTags::default()), &wishes).unwrap();
-        assert_eq!((pixels.pipe(), pixels.encoder()), ("yuv444p", Some("yuv444p")));
+        let format = pixels.format();
+        assert_eq!((format.pipe(), format.encoder()), ("yuv444p", Some("yuv444p")));
         assert_eq!((ycbcr(&pixels).matrix, ycbcr(&pixels).range), (Matrix::Bt709, Range::Full));
         assert!(pixels.notes().is_empty());
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::child::{Child, Patience, Pipe};
@@ -131,7 +131,7 @@ pub struct Video {
 }
 
 /// How colour is coded, in ffmpeg's words; `None` where the stream does not say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColorTags {
     /// `tv` or `pc`.
     pub range: Option<String>,

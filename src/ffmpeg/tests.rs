@@ -103,8 +103,8 @@ impl Pass {
         let trimmed = self.window != Window::default();
         let job = Encode {
             programs,
-            copies: &copies,
-            pixels: &pixels,
+            copies: Some(&copies),
+            format: pixels.format(),
             layout: *pixels.layout(),
             aspect: video.aspect,
             display: video.display,
@@ -482,8 +482,8 @@ fn encoded(body: &str) -> Result<u64, Error> {
     let copies = Copies::new(&clip, 0, Without::default(), None).unwrap();
     let job = Encode {
         programs: &programs,
-        copies: &copies,
-        pixels: &pixels,
+        copies: Some(&copies),
+        format: pixels.format(),
         layout: *pixels.layout(),
         aspect: None,
         display: None,

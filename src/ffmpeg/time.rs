@@ -50,6 +50,14 @@ impl TimeBase {
         ours < i128::from(moment.0) * i128::from(self.den)
     }
 
+    /// How many ticks from 0 on lie before a moment, exactly.
+    pub fn ticks_before(self, moment: Micros) -> u64 {
+        let (over, under) =
+            (i128::from(moment.0) * i128::from(self.den), i128::from(self.num) * 1_000_000);
+        // Rounded up: the tick at the moment itself is not before it.
+        u64::try_from((over + under - 1).div_euclid(under)).unwrap_or(0)
+    }
+
     /// So many ticks in microseconds, rounded to the nearest.
     pub fn micros(self, ticks: i64) -> Micros {
         let scaled = i128::from(ticks) * i128::from(self.num) * 1_000_000;

@@ -141,6 +141,15 @@ pub enum Matrix {
 }
 
 impl Matrix {
+    /// As people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bt601 => "BT.601",
+            Self::Bt709 => "BT.709",
+            Self::Bt2020 => "BT.2020",
+        }
+    }
+
     /// `(Kr, Kb)`; Kg is what is left to 1.
     pub const fn weights(self) -> (f64, f64) {
         match self {
