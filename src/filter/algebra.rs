@@ -4,6 +4,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Result;
 use crate::frame::{Layout, Size};
 
@@ -378,7 +380,7 @@ pub enum Kernel {
 }
 
 /// The eight exact turns and flips: first transpose, then flip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Dihedral {
     /// Rows and columns are exchanged first.
     pub transpose: bool,

@@ -116,4 +116,7 @@ pub struct Notes {
     /// When a frame of a clip is shown, in ticks of the clip's time base. Stills have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pts: Option<i64>,
+    /// For how many ticks it is shown, where its source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<i64>,
 }

@@ -252,7 +252,7 @@ mod tests {
             height: 3,
             format: Some("png".into()),
             losses: vec![Loss::Exif],
-            pts: None,
+            ..Notes::default()
         };
         Packet { notes, ..Packet::bytes(0, item, bytes.to_vec()) }
     }

@@ -7,6 +7,7 @@ pub mod naming;
 pub mod null;
 pub mod owner;
 mod place;
+pub mod sequence;
 pub mod video;
 pub mod y4m;
 
@@ -15,5 +16,6 @@ pub use folder::FolderSink;
 pub use naming::Template;
 pub use null::NullSink;
 pub use place::{Clobber, Durable, Writing, sweep};
+pub use sequence::SequenceSink;
 pub use video::VideoSink;
 pub use y4m::Y4mSink;

@@ -22,8 +22,8 @@ pub struct VideoSink {
     part: PartFile,
     out: PathBuf,
     writing: Writing,
-    /// Asked at the end whether it is still what was read.
-    clip: Clip,
+    /// Asked at the end whether it is still what was read; nothing where it is a stream.
+    clip: Option<Clip>,
     pool: Arc<BufferPool>,
     cancel: Cancel,
 }
@@ -43,7 +43,7 @@ impl VideoSink {
     ) -> Result<Self> {
         let part = PartFile::create(&out)?;
         let encoder = Encoder::start(job, &part.path, cancel)?;
-        let clip = job.copies.clip().clone();
+        let clip = job.copies.map(|copies| copies.clip().clone());
         Ok(Self { encoder, part, out, writing, clip, pool, cancel: cancel.clone() })
     }
 }
@@ -79,7 +79,7 @@ impl Sink for VideoSink {
         let Self { encoder, mut part, out, writing, clip, cancel, .. } = *self;
         encoder.finish(&cancel)?;
         written(&part.path)?;
-        clip.unchanged()?;
+        clip.as_ref().map_or(Ok(()), Clip::unchanged)?;
         let failed = |e: std::io::Error| Error::io("put in place", &out, &e);
         // Hours of encoding are worth a sync, `--durable` or not.
         part.file.sync_all().map_err(failed)?;

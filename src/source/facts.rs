@@ -4,33 +4,65 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ffmpeg::{DisplayMatrix, TimeBase, Window, Wishes};
+use crate::codec::y4m::Interlacing;
+use crate::ffmpeg::{ColorTags, DisplayMatrix, TimeBase, Window};
+use crate::filter::Dihedral;
 
 /// Said by the reader, completed by the work, used by the writer. In process mode it crosses in
 /// the links' headers, so that only the reader is told which clip it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
-    /// The clip, absolute.
-    #[serde(with = "crate::event::path_text")]
-    pub clip: PathBuf,
-    /// The index of the stream that is rendered.
-    pub stream: usize,
-    /// What the user says against or beside the clip's tags.
-    pub wishes: Wishes,
-    /// Which frames.
-    pub window: Window,
-    /// Seconds per frame that frames were dropped or repeated for.
-    pub rate: Option<TimeBase>,
+    /// Where everything but the frames is; nothing for sources that have nothing else.
+    pub rest: Option<Rest>,
+    /// What the pictures are that the frames are made of; nothing for the frames of a clip.
+    pub stills: Option<Stills>,
+    /// ffmpeg's pixel format of the frames, where it has one.
+    pub format: Option<String>,
+    /// What a result says of its colour; what is `None` stays unsaid.
+    pub color: ColorTags,
     /// The tick of the frames' times.
     pub time_base: TimeBase,
     /// When the first frame is shown, in ticks.
     pub first: i64,
+    /// Frames per second, where they are even or nearly so.
+    pub rate: Option<(u32, u32)>,
+    /// Rows in time.
+    pub interlacing: Interlacing,
     /// Width to height of a pixel.
     pub aspect: Option<(u32, u32)>,
     /// How the clip asks players to turn it.
     pub display: Option<DisplayMatrix>,
     /// Whether frames stand as they are stored, or as they are shown.
     pub turn: Turn,
+    /// How often an animated picture is shown; `None` is for ever.
+    pub plays: Option<u32>,
+    /// The number of the first picture of a sequence.
+    pub number: Option<u64>,
+}
+
+/// The file that has sound, subtitles, chapters and tags.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rest {
+    /// The clip, absolute.
+    #[serde(with = "crate::event::path_text")]
+    pub clip: PathBuf,
+    /// The index of the stream that is rendered.
+    pub stream: usize,
+    /// Which part of it.
+    pub window: Window,
+}
+
+/// Pictures that are the frames of a clip: the files of a sequence, or an animated picture's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stills {
+    /// The format's name.
+    pub format: String,
+    /// Whether they cross as files, to be decoded by the work.
+    pub coded: bool,
+    /// What turns them upright.
+    pub orientation: Dihedral,
+    /// Their colour profile.
+    pub icc: Option<Vec<u8>>,
 }
 
 /// What became of the turn that a clip asks players for.
@@ -41,4 +73,25 @@ pub enum Turn {
     Stored,
     /// Frames were turned; the display matrix is done with.
     Done,
+}
+
+impl Facts {
+    /// Of frames of `each` seconds that begin at 0 and have nothing beside them.
+    pub fn even(each: TimeBase) -> Self {
+        Self {
+            rest: None,
+            stills: None,
+            format: None,
+            color: ColorTags::default(),
+            time_base: each,
+            first: 0,
+            rate: Some((each.den(), each.num())),
+            interlacing: Interlacing::Progressive,
+            aspect: None,
+            display: None,
+            turn: Turn::Stored,
+            plays: None,
+            number: None,
+        }
+    }
 }

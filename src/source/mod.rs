@@ -3,15 +3,23 @@
 mod argument;
 pub mod facts;
 pub mod folder;
+pub mod frames;
 mod glob;
 pub mod manifest;
+pub mod pattern;
 mod search;
+pub mod sequence;
 pub mod shard;
 pub mod video;
 pub mod walk;
+pub mod y4m;
 
-pub use facts::{Facts, Turn};
+pub use facts::{Facts, Rest, Stills, Turn};
+pub use frames::{Extent, FrameSource, Frames, Shown};
 pub use manifest::Manifest;
+pub use pattern::Pattern;
+pub use sequence::SequenceSource;
 pub use shard::Shard;
-pub use video::VideoSource;
+pub use video::Decoding;
 pub use walk::{Inputs, WalkOptions, plan_inputs};
+pub use y4m::Y4mStream;

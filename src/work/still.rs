@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beside::beside;
 use super::plans::{Key, Plans};
 use super::stopwatch::Stopwatch;
-use crate::codec::{
-    self, Calibration, DecodeHint, EncodeOptions, Format, Header, Limits, Metadata,
-};
+use crate::codec::{self, DecodeHint, EncodeOptions, Format, Header, Limits};
 use crate::error::{Error, Result};
 use crate::event::Loss;
-use crate::filter::ProfileChange;
 use crate::frame::{BufferPool, Layout};
 use crate::link::{Packet, Part, Payload};
 use crate::plan::{Bands, Chain, Decoder, Input, Media, Plan, Shrink};
@@ -107,13 +105,7 @@ impl StillWork {
         self.in_time(&watch)?;
         let frame = plan.apply(still.frame, bands, &self.pool)?;
         self.in_time(&watch)?;
-        let mut metadata = match plan.profile() {
-            ProfileChange::Keep => still.metadata,
-            ProfileChange::Srgb => as_srgb(still.metadata),
-        };
-        if plan.swaps_axes() {
-            metadata.swap_axes();
-        }
+        let metadata = beside(&plan, still.metadata);
         let size = plan.output().size();
         (notes.width, notes.height) = (size.width, size.height);
         notes.format = Some(self.format(&header).extension().to_owned());
@@ -170,14 +162,6 @@ fn not_one_file() -> Error {
     Error::internal("a packet of this job is one coded file")
 }
 
-/// A picture that is sRGB now carries no profile: readers take it for sRGB, and PNG says so.
-fn as_srgb(metadata: Metadata) -> Metadata {
-    const RELATIVE_COLORIMETRIC: u8 = 1;
-    let calibration =
-        Calibration { srgb_intent: Some(RELATIVE_COLORIMETRIC), ..Calibration::default() };
-    Metadata { icc: None, calibration, ..metadata }
-}
-
 /// What was lost in reading, between the layouts and in writing, each kind once.
 fn losses(header: &Header, plan: &Plan, written: Vec<Loss>) -> Vec<Loss> {
     let mut all = header.losses.clone();
@@ -191,6 +175,7 @@ fn losses(header: &Header, plan: &Plan, written: Vec<Loss>) -> Vec<Loss> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Metadata;
     use crate::codec::{Density, DensityUnit};
     use crate::frame::{Depth, Frame, Model, Size};
     use crate::link::Item;

@@ -1,0 +1,25 @@
+//! What becomes of what is beside a picture's pixels when a plan was applied to them.
+
+use crate::codec::{Calibration, Metadata};
+use crate::filter::ProfileChange;
+use crate::plan::Plan;
+
+/// The metadata of the result.
+pub(super) fn beside(plan: &Plan, metadata: Metadata) -> Metadata {
+    let mut metadata = match plan.profile() {
+        ProfileChange::Keep => metadata,
+        ProfileChange::Srgb => as_srgb(metadata),
+    };
+    if plan.swaps_axes() {
+        metadata.swap_axes();
+    }
+    metadata
+}
+
+/// A picture that is sRGB now carries no profile: readers take it for sRGB, and PNG says so.
+fn as_srgb(metadata: Metadata) -> Metadata {
+    const RELATIVE_COLORIMETRIC: u8 = 1;
+    let calibration =
+        Calibration { srgb_intent: Some(RELATIVE_COLORIMETRIC), ..Calibration::default() };
+    Metadata { icc: None, calibration, ..metadata }
+}
