@@ -7,7 +7,6 @@ use lumaloom::error::{Error, Result};
 use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
 use lumaloom::exec::processes::StageCommands;
 use lumaloom::journal::{Others, Run};
-use lumaloom::plan::Chain;
 use lumaloom::sink::{Durable, Template};
 use lumaloom::stage::Epoch;
 
@@ -15,6 +14,7 @@ use super::args::VideoArgs;
 use super::clip::Upright;
 use super::job::{Earlier, Job, Out, Pool, Recipe};
 use super::value::Mem;
+use super::video::Render;
 
 /// The manifests of a run into a folder.
 pub struct Lists {
@@ -46,13 +46,8 @@ pub fn of(job: &Job, lists: Option<&Lists>, run: &Run, epoch: Epoch) -> Result<S
 ///
 /// # Errors
 /// `System` when this program cannot find itself.
-pub fn of_clip(
-    args: &VideoArgs,
-    chain: &Chain,
-    upright: Upright,
-    pool: &Pool,
-    epoch: Epoch,
-) -> Result<StageCommands> {
+pub fn of_clip(args: &VideoArgs, render: &Render, epoch: Epoch) -> Result<StageCommands> {
+    let Render { chain, output, target, pool, .. } = render;
     let mut read: Vec<OsString> = vec!["video".into()];
     read.extend(args.clip.arguments());
     read.extend(memory(pool.mem));
@@ -64,7 +59,8 @@ pub fn of_clip(
     if !chain.is_empty() {
         work.extend(["-f".into(), chain.into()]);
     }
-    work.extend((upright == Upright::Always).then(|| "--upright".into()));
+    work.extend((output.upright() == Upright::Always).then(|| "--upright".into()));
+    work.extend(target.arguments());
     work.extend(pool.arguments());
     work.extend(memory(pool.mem));
     let mut write: Vec<OsString> = vec!["video".into(), "-o".into(), args.output.clone().into()];
@@ -229,9 +225,8 @@ mod tests {
         else {
             panic!("video")
         };
-        let pool = Pool::new(&args.pool, args.memory.mem, args.stages.mode()).unwrap();
-        let chain = args.chain.chain().unwrap();
-        let commands = of_clip(&args, &chain, Upright::Always, &pool, Epoch::start()).unwrap();
+        let render = Render::new(&args).unwrap();
+        let commands = of_clip(&args, &render, Epoch::start()).unwrap();
         let parse = |words: &[OsString]| match Cli::try_parse_from(words).unwrap().command {
             Command::Stage(args) => args.stage,
             other => panic!("{other:?}"),
@@ -241,7 +236,7 @@ mod tests {
         assert_eq!((read.input, read.clip.arguments()), (args.input, args.clip.arguments()));
         let StageCommand::Work(work) = parse(&commands.work) else { panic!("work") };
         assert_eq!(work.pixels.chain.filter.as_deref(), Some("negate"));
-        assert!(work.upright);
+        assert!(work.upright && work.pix_fmt == args.clip.pix_fmt);
         let StageCommand::Write(write) = parse(&commands.write) else { panic!("write") };
         let WriteJob::Video(write) = write.job else { panic!("to a clip") };
         assert_eq!(write.encoding.arguments(), args.encoding.arguments());

@@ -24,7 +24,7 @@ use super::machine;
 use super::value::Mem;
 
 /// `--max-pixels` when it is not given: larger than any camera's picture of today.
-const MAX_PIXELS: u64 = 100_000_000;
+pub const MAX_PIXELS: u64 = 100_000_000;
 
 /// `--timeout` when it is not given.
 const TIMEOUT: Duration = Duration::from_secs(60);

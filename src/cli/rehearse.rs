@@ -1,29 +1,60 @@
 //! `video --dry-run`: the streams, the plan, the memory and both ffmpegs' commands.
 
+use std::path::Path;
+
 use lumaloom::error::{Result, shown};
 use lumaloom::exec::processes::quoted;
-use lumaloom::ffmpeg::{Stream, StreamKind};
-use lumaloom::source::Turn;
-use lumaloom::work::ClipWork;
+use lumaloom::ffmpeg::{Copies, Stream, StreamKind};
 
-use super::clip::{self, ClipIn, ClipOut};
-use super::job::Pool;
+use super::clip::{ClipIn, Kind, Planned};
 use super::value::{count, show_bytes};
+use super::video::Render;
 use super::{assemble, say};
 
 /// Says it all on stderr. Nothing is started but what asks about the clip.
 ///
 /// # Errors
 /// When a folder cannot be found.
-pub fn run(
-    input: &ClipIn,
-    output: &ClipOut,
-    (work, turn): (&ClipWork, Turn),
-    pool: &Pool,
-) -> Result<u8> {
-    let copies = input.copies(output.without())?;
+pub fn run(render: &Render, input: &ClipIn, planned: &Planned, from: &Path) -> Result<u8> {
+    let output = &render.output;
+    let work = &planned.work;
+    say::line(&format!("{} -> {}", shown(from), shown(output.path())));
+    let movie = input.movie().filter(|_| *output.kind() == Kind::Clip);
+    if let Some(movie) = movie {
+        streams(&movie.copies(output.without())?);
+    }
+    for text in render.remarks(input, planned)? {
+        say::line(&format!("  {text}"));
+    }
+    let frames = input.total().map_or_else(|| "frames".to_owned(), |n| count(n, "frame"));
+    let bytes = work.peak_bytes(1);
+    say::line(&format!("{}: {frames}, {} each", input.layout(), show_bytes(bytes)));
+    for line in work.plan().explain() {
+        say::line(&format!("  {line}"));
+    }
+    say::line(&format!(
+        "memory   at most {} for one frame; {} in flight on {}",
+        show_bytes(bytes),
+        show_bytes(assemble::memory(render.pool.mem).mem),
+        count(render.pool.threads as u64, "thread"),
+    ));
+    if let Some(movie) = movie {
+        let [decoder, encoder] = movie.commands(output, planned)?;
+        say::line(&format!("decoder  {}", quoted(&decoder)));
+        say::line(&format!("encoder  {}", quoted(&encoder)));
+    } else if let Some(movie) = input.movie() {
+        say::line(&format!("decoder  {}", quoted(&movie.decode().words()?)));
+    } else if *output.kind() == Kind::Clip {
+        let facts = planned.after(input.facts()?);
+        say::line(&format!("encoder  {}", quoted(&output.alone(&facts, *work.plan().output())?)));
+    }
+    say::line("nothing written (dry run)");
+    Ok(0)
+}
+
+/// What becomes of each stream of a clip.
+fn streams(copies: &Copies<'_>) {
     let clip = copies.clip();
-    say::line(&format!("{} -> {}", shown(clip.path()), shown(output.path())));
     for stream in clip.streams() {
         let place = copies.kept().iter().position(|kept| kept.index == stream.index);
         let fate = match place {
@@ -37,27 +68,6 @@ pub fn run(
     if chapters > 0 {
         say::line(&format!("  {}: copied", count(chapters as u64, "chapter")));
     }
-    let turned = input.display_matrix().map(|display| clip::turned(display, turn));
-    for text in input.notes().iter().cloned().chain(turned).chain(input.losses(output)?) {
-        say::line(&format!("  {text}"));
-    }
-    let frames = input.total().map_or_else(|| "frames".to_owned(), |n| count(n, "frame"));
-    let bytes = work.plan().peak_bytes(1);
-    say::line(&format!("{}: {frames}, {} each", input.layout(), show_bytes(bytes)));
-    for line in work.plan().explain() {
-        say::line(&format!("  {line}"));
-    }
-    say::line(&format!(
-        "memory   at most {} for one frame; {} in flight on {}",
-        show_bytes(bytes),
-        show_bytes(assemble::memory(pool.mem).mem),
-        count(pool.threads as u64, "thread"),
-    ));
-    let [decoder, encoder] = input.commands(output, (work, turn))?;
-    say::line(&format!("decoder  {}", quoted(&decoder)));
-    say::line(&format!("encoder  {}", quoted(&encoder)));
-    say::line("nothing written (dry run)");
-    Ok(0)
 }
 
 /// `video h264 1920x1080`

@@ -7,7 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::super::value;
 use super::{
-    ClipArgs, EncodingArgs, MemoryArgs, PixelArgs, PoolArgs, ReadingArgs, WalkArgs, WritingArgs,
+    ClipArgs, EncodingArgs, MatrixArg, MemoryArgs, PixelArgs, PoolArgs, RangeArg, ReadingArgs,
+    WalkArgs, WritingArgs,
 };
 
 /// `lumaloom stage`.
@@ -104,6 +105,15 @@ pub struct StageWorkArgs {
     /// Turn the frames of a clip as it asks players to, whatever the chain
     #[arg(long)]
     pub upright: bool,
+    /// The pixel format of frames that are made of pictures [default: yuv420p]
+    #[arg(long, value_name = "NAME")]
+    pub pix_fmt: Option<String>,
+    /// Their matrix [default: bt709 from 720 lines up, else bt601]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub colorspace: Option<MatrixArg>,
+    /// Their range [default: limited]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub color_range: Option<RangeArg>,
     #[command(flatten)]
     pub pixels: PixelArgs,
     #[command(flatten)]
@@ -117,7 +127,7 @@ pub struct StageWorkArgs {
 /// `lumaloom stage read video`.
 #[derive(Debug, Args)]
 pub struct StageReadClipArgs {
-    /// The clip; a regular file
+    /// A clip, pictures as a pattern like shot_%05d.png, or - for raw frames (y4m) on stdin
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
     #[command(flatten)]
@@ -131,7 +141,7 @@ pub struct StageReadClipArgs {
 /// `lumaloom stage write video`.
 #[derive(Debug, Args)]
 pub struct StageWriteClipArgs {
-    /// The output clip; its extension chooses the container
+    /// A clip, whose extension chooses the container; pictures as a pattern; - for y4m on stdout; or null
     #[arg(short, long, value_name = "OUT", allow_hyphen_values = true)]
     pub output: PathBuf,
     /// The output may be replaced if it exists

@@ -1,7 +1,7 @@
 //! `lumaloom video`: ffmpeg's names for what ffmpeg has, the common groups for the rest.
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -16,10 +16,10 @@ use super::{ChainArgs, MemoryArgs, PoolArgs, SayArgs, StagesArgs};
 #[derive(Debug, Args)]
 #[command(after_help = VIDEO_HELP)]
 pub struct VideoArgs {
-    /// The clip; a regular file
+    /// A clip, pictures as a pattern like shot_%05d.png, or - for raw frames (y4m) on stdin
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// The output clip; its extension chooses the container; - is y4m on stdout
+    /// A clip, whose extension chooses the container; pictures as a pattern; - for y4m on stdout; or null
     #[arg(short, long, value_name = "OUT", allow_hyphen_values = true)]
     pub output: PathBuf,
     /// Chain and options from a TOML file; the command line wins
@@ -71,7 +71,7 @@ pub struct ClipArgs {
     /// Stop after this much
     #[arg(long, value_name = "TIME", value_parser = moment, visible_alias = "duration")]
     pub t: Option<Micros>,
-    /// Frames per second of the output, like 25 or 30000/1001: frames are dropped or repeated
+    /// Frames per second, like 25 or 30000/1001: of a clip frames are dropped or repeated, of pictures it is the rate
     #[arg(long, value_name = "RATE", value_parser = value::rate)]
     pub r: Option<TimeBase>,
     /// The matrix of an untagged source [default: bt709 from 720 lines up, else bt601]
@@ -80,7 +80,13 @@ pub struct ClipArgs {
     /// The range of an untagged source [default: limited]
     #[arg(long, value_name = "NAME", value_enum)]
     pub color_range: Option<RangeArg>,
-    /// Convert to this pixel format before the chain [default: the source's]
+    /// The first number of a sequence of pictures [default: the lowest]
+    #[arg(long, value_name = "N")]
+    pub start_number: Option<u64>,
+    /// Stop after so many pictures or raw frames
+    #[arg(long, value_name = "N")]
+    pub frames: Option<NonZeroU64>,
+    /// Pixel format: a clip's frames are converted before the chain, pictures after it [default: the source's; of pictures yuv420p]
     #[arg(long, value_name = "NAME")]
     pub pix_fmt: Option<String>,
     /// Threads of the decoder's and of the encoder's ffmpeg [default: ffmpeg's choice]
@@ -104,6 +110,9 @@ pub struct EncodingArgs {
     /// Speed against size; the names are the encoder's
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
+    /// Quality of pictures that are JPEG (90 without it) or WebP (80), 1 to 100
+    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
     /// Leave the sound out
     #[arg(long)]
     pub an: bool,
@@ -149,6 +158,8 @@ impl ClipArgs {
             option("--to", micros(self.to)),
             option("--t", micros(self.t)),
             option("--r", rate),
+            option("--start-number", self.start_number.map(|n| n.to_string())),
+            option("--frames", self.frames.map(|n| n.to_string())),
             option("--colorspace", self.colorspace.map(word)),
             option("--color-range", self.color_range.map(word)),
             option("--pix-fmt", self.pix_fmt.clone()),
@@ -166,6 +177,7 @@ impl EncodingArgs {
             option("--codec", self.codec.clone()),
             option("--crf", self.crf.clone()),
             option("--preset", self.preset.clone()),
+            option("--quality", self.quality.map(|n| n.to_string())),
         ]
         .concat();
         words.extend(self.an.then(|| "--an".into()));

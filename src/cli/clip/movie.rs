@@ -1,70 +1,58 @@
-//! A clip job's three parts with everything decided: what is read, what happens to it, what is
-//! written. `video` joins them in one process, `stage` runs one of them.
+//! A clip that ffmpeg decodes, and all that its output takes from it.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use lumaloom::codec::y4m;
-use lumaloom::error::{Error, Result, shown};
+use lumaloom::codec::y4m::Interlacing;
+use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
-    Clip, Codec, ColorTags, Copies, Decode, DisplayMatrix, Encode, Origin, Patience, Pixels,
-    Programs, Row, TimeBase, Verify, Video, Window, Wishes, Without, check_container, keeps_matrix,
-    unsaid,
+    Clip, Copies, Decode, Decoder, DisplayMatrix, Patience, Pixels, Programs, Row, TimeBase,
+    Verify, Video, Window, Wishes, Without, check_container, unsaid,
 };
-use lumaloom::filter::Dihedral;
-use lumaloom::frame::{BufferPool, Layout, Matrix, Range};
-use lumaloom::plan::Chain;
-use lumaloom::sink::{Clobber, Durable, VideoSink, Writing, Y4mSink};
-use lumaloom::source::{Facts, Turn, VideoSource};
-use lumaloom::stage::{Cancel, Sink};
-use lumaloom::work::ClipWork;
+use lumaloom::frame::{BufferPool, Layout};
+use lumaloom::link::Cancel;
+use lumaloom::source::{Decoding, Facts, FrameSource, Rest, Turn};
 
-use super::args::{ClipArgs, EncodingArgs, MatrixArg, RangeArg};
-
-/// The name that stands for stdout: raw frames for another program.
-pub const STDOUT: &str = "-";
+use super::output::Encoding;
+use super::{ClipOut, MatrixArg, Planned, RangeArg, words};
+use crate::cli::args::ClipArgs;
 
 /// A clip that was probed, and how it is read.
-pub struct ClipIn {
+pub struct Movie {
     programs: Programs,
     clip: Clip,
     stream: usize,
     pixels: Pixels,
-    wishes: Wishes,
     window: Window,
     rate: Option<TimeBase>,
+    most: Option<u64>,
     threads: Option<usize>,
     extra: Vec<OsString>,
 }
 
-impl ClipIn {
+impl Movie {
     /// Finds ffmpeg and probes the clip.
     ///
     /// # Errors
-    /// `Usage`: no ffmpeg, no such file, a time after the end; `Input`: it is no clip.
-    pub fn new(input: &Path, args: &ClipArgs, cancel: &Cancel) -> Result<Self> {
+    /// `Usage`: no ffmpeg, an option for pictures; `Input`: it is no clip.
+    pub fn new(input: &Path, args: &ClipArgs, window: Window, cancel: &Cancel) -> Result<Self> {
+        if args.start_number.is_some() {
+            return Err(Error::usage("--start-number is for pictures with numbers in their names"));
+        }
         let wishes = Wishes {
             pix_fmt: args.pix_fmt.clone(),
             matrix: args.colorspace.map(MatrixArg::matrix),
             range: args.color_range.map(RangeArg::range),
         };
-        let from = args.ss;
-        let until = args.to.or_else(|| args.t.map(|t| from.unwrap_or_default().plus(t)));
-        let window = Window { from, until };
-        if let (Some(from), Some(until)) = (from, until)
-            && until <= from
-        {
-            return Err(Error::usage("--to is not after --ss"));
-        }
         let extra = args.input_args.as_deref().map_or(Ok(Vec::new()), words)?;
         let threads = args.ffmpeg_threads.map(usize::from);
         let programs = Programs::find(None)?;
         let clip = Clip::probe(&programs, input, cancel)?;
         let (stream, video) = clip.main_video()?;
         let (stream, pixels) = (stream.index, Pixels::of(video, &wishes)?);
-        let rate = args.r;
-        Ok(Self { programs, clip, stream, pixels, wishes, window, rate, threads, extra })
+        let (rate, most) = (args.r, args.frames.map(u64::from));
+        Ok(Self { programs, clip, stream, pixels, window, rate, most, threads, extra })
     }
 
     /// The stream that is rendered.
@@ -91,7 +79,8 @@ impl ClipIn {
     pub fn total(&self) -> Option<u64> {
         let whole = self.window == Window::default() && self.rate.is_none();
         let packets = self.clip.streams().get(self.stream)?.packets;
-        packets.filter(|_| whole)
+        let packets = packets.filter(|_| whole);
+        packets.map(|packets| packets.min(self.most.unwrap_or(u64::MAX)))
     }
 
     /// The decoder's command line.
@@ -109,12 +98,19 @@ impl ClipIn {
         }
     }
 
-    /// Starts to decode.
+    /// Starts to decode, and waits for the first frame.
     ///
     /// # Errors
     /// The decoder's.
-    pub fn source(&self, pool: &Arc<BufferPool>, cancel: &Cancel) -> Result<VideoSource<'_>> {
-        VideoSource::open(self.decode(), self.total(), pool.clone(), cancel)
+    pub fn open(
+        &self,
+        pool: &Arc<BufferPool>,
+        cancel: &Cancel,
+    ) -> Result<(FrameSource<Decoder<'_>>, Facts)> {
+        let extent = (self.total(), self.most);
+        let Decoding { source, time_base, first } =
+            Decoding::start(self.decode(), extent, pool.clone(), cancel)?;
+        Ok((source, self.facts_at(time_base, first)?))
     }
 
     /// Checks what can be checked of the output before the first frame.
@@ -122,14 +118,16 @@ impl ClipIn {
     /// # Errors
     /// `Usage`: no such encoder; a container that does not take the copied streams.
     pub fn check(&self, out: &ClipOut, cancel: &Cancel) -> Result<()> {
-        if let Some(name) = &out.codec.name {
-            self.programs.require_encoder(name)?;
+        if self.most.is_some() {
+            return Err(Error::usage(
+                "--frames counts pictures and raw frames; --t TIME ends a clip with its sound",
+            ));
         }
-        // A format after `--` is not known here, and a stream of raw frames holds nothing else.
-        if out.chooses_format() || out.out.as_os_str() == STDOUT {
+        // A format after `--` is not known here.
+        if out.chooses_format() {
             return Ok(());
         }
-        check_container(&self.programs, &self.copies(out.without)?, &out.out, cancel)
+        check_container(&self.programs, &self.copies(out.without())?, out.path(), cancel)
     }
 
     /// What the output will not have although nobody said so.
@@ -137,7 +135,7 @@ impl ClipIn {
     /// # Errors
     /// None in practice: the stream was there when it was chosen.
     pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
-        let copies = self.copies(out.without)?;
+        let copies = self.copies(out.without())?;
         let left_out = copies.left_out().iter().map(|what| format!("{what} is left out"));
         let unsaid = unsaid(self.video()?).into_iter();
         let unsaid = unsaid.map(|kind| format!("{kind} of the clip is not handed to the encoder"));
@@ -159,19 +157,19 @@ impl ClipIn {
     pub fn verify(
         &self,
         out: &ClipOut,
-        (work, turn): (&ClipWork, Turn),
+        planned: &Planned,
         frames: u64,
         cancel: &Cancel,
     ) -> Result<Vec<Row>> {
         let verify = Verify {
             programs: &self.programs,
-            copies: &self.copies(out.without)?,
-            out: &out.out,
+            copies: &self.copies(out.without())?,
+            out: out.path(),
             frames,
             window: self.window,
             rate: self.rate,
-            aspect: self.video()?.aspect.map(|aspect| work.plan().pixel_aspect(aspect)),
-            display: self.display_matrix().filter(|_| turn == Turn::Stored),
+            aspect: self.video()?.aspect.map(|aspect| planned.work.plan().pixel_aspect(aspect)),
+            display: self.display_matrix().filter(|_| planned.turn == Turn::Stored),
         };
         verify.run(cancel)
     }
@@ -181,284 +179,58 @@ impl ClipIn {
     ///
     /// # Errors
     /// When a folder cannot be found.
-    pub fn commands(
-        &self,
-        out: &ClipOut,
-        (work, turn): (&ClipWork, Turn),
-    ) -> Result<[Vec<OsString>; 2]> {
-        let stream = self.clip.streams().get(self.stream);
-        let (base, first) = stream.map_or((None, None), |s| (Some(s.time_base), s.start));
-        let base = self.rate.or(base).ok_or_else(|| Error::internal("the stream is gone"))?;
-        let facts = after(self.facts_at(base, first.unwrap_or(0))?, work, turn);
-        let copies = self.copies(out.without)?;
-        let color = self.video()?.color.clone();
-        let job = Rendered { programs: &self.programs, pixels: &self.pixels, color: &color };
-        let encode = job.encode(&facts, *work.plan().output(), &copies, out);
-        Ok([self.decode().words()?, encode.words(&out.out)?])
+    pub fn commands(&self, out: &ClipOut, planned: &Planned) -> Result<[Vec<OsString>; 2]> {
+        let facts = planned.after(self.facts()?);
+        let copies = self.copies(out.without())?;
+        let layout = *planned.work.plan().output();
+        let encoding = Encoding { programs: &self.programs, copies: Some(&copies), out };
+        let encode = encoding.job(&facts, layout)?;
+        Ok([self.decode().words()?, encode.words(out.path())?])
     }
 
-    /// What the others have to know.
+    /// What is left out where an output has nothing but pictures.
+    pub fn alone(&self) -> Option<String> {
+        let others = self.clip.streams().len() - 1;
+        (others > 0).then(|| "pictures alone are written: sound and other streams are not".into())
+    }
+
+    /// What is known before the first frame: the time base and the first time as far as the
+    /// container says them.
     ///
     /// # Errors
     /// None in practice: the stream was there when it was chosen.
-    pub fn facts(&self, source: &VideoSource<'_>) -> Result<Facts> {
-        self.facts_at(source.time_base(), source.first())
+    pub fn facts(&self) -> Result<Facts> {
+        let stream = self.clip.streams().get(self.stream);
+        let (base, first) = stream.map_or((None, None), |s| (Some(s.time_base), s.start));
+        let base = self.rate.or(base).ok_or_else(|| Error::internal("the stream is gone"))?;
+        self.facts_at(base, first.unwrap_or(0))
     }
 
     fn facts_at(&self, time_base: TimeBase, first: i64) -> Result<Facts> {
-        Ok(Facts {
-            clip: self.clip.path().to_owned(),
-            stream: self.stream,
-            wishes: self.wishes.clone(),
-            window: self.window,
-            rate: self.rate,
-            time_base,
-            first,
-            aspect: self.video()?.aspect,
-            display: self.display_matrix(),
-            turn: Turn::Stored,
-        })
-    }
-}
-
-/// When frames are turned as their display matrix asks players to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upright {
-    /// Where the chain minds.
-    IfNeeded,
-    /// In any case: the output cannot ask players.
-    Always,
-}
-
-/// The work on frames like these, and whether it turns them. A chain that does not mind runs on
-/// frames as they are stored; for others they are turned upright first.
-///
-/// # Errors
-/// `Usage`: a chain that cannot work on this size; a display matrix that is neither a turn nor a
-/// flip and that the output cannot have.
-pub fn work(
-    chain: &Chain,
-    layout: Layout,
-    display: Option<DisplayMatrix>,
-    upright: Upright,
-    threads: usize,
-    pool: &Arc<BufferPool>,
-) -> Result<(ClipWork, Turn)> {
-    let (orientation, turn) = match display.map(|matrix| (matrix, matrix.turn())) {
-        None => (Dihedral::IDENTITY, Turn::Stored),
-        Some((_, Some(turn))) => {
-            let stays = upright == Upright::IfNeeded && chain.commutes_with(turn, layout)?;
-            if stays { (Dihedral::IDENTITY, Turn::Stored) } else { (turn, Turn::Done) }
-        }
-        Some((_, None)) if upright == Upright::IfNeeded => (Dihedral::IDENTITY, Turn::Stored),
-        Some((matrix, None)) => {
-            return Err(Error::usage(format!(
-                "the clip asks players for {matrix}, which is no turn by 90 degrees; \
-                 only mp4 and mov can ask for it"
-            )));
-        }
-    };
-    Ok((ClipWork::new(chain, layout, orientation, threads, pool.clone())?, turn))
-}
-
-/// What became of the turn that a clip asks for, in words.
-pub fn turned(display: DisplayMatrix, turn: Turn) -> String {
-    match (turn, display.turn()) {
-        (Turn::Done, _) => format!(
-            "the clip asks players for {display}: frames are turned so, and the output does not ask"
-        ),
-        (Turn::Stored, Some(_)) => format!(
-            "the clip asks players for {display}: frames stay as stored, and the output asks too"
-        ),
-        (Turn::Stored, None) => format!(
-            "the clip asks players for {display}: the output asks too, and the chain works on frames \
-             as stored"
-        ),
-    }
-}
-
-/// The facts of a clip after this work.
-pub fn after(facts: Facts, work: &ClipWork, turn: Turn) -> Facts {
-    let aspect = facts.aspect.map(|aspect| work.plan().pixel_aspect(aspect));
-    Facts { aspect, turn, ..facts }
-}
-
-/// Where a clip goes, and how it is coded.
-pub struct ClipOut {
-    out: PathBuf,
-    writing: Writing,
-    codec: Codec,
-    without: Without,
-    extra: Vec<OsString>,
-}
-
-impl ClipOut {
-    /// What the options say.
-    pub fn new(out: &Path, clobber: Clobber, args: &EncodingArgs, threads: Option<usize>) -> Self {
-        Self {
-            out: out.to_owned(),
-            writing: Writing { clobber, durable: Durable::No },
-            codec: Codec {
-                name: args.codec.clone(),
-                crf: args.crf.clone(),
-                preset: args.preset.clone(),
-                threads,
-            },
-            without: Without { audio: args.an, subtitles: args.sn },
-            extra: args.more.clone(),
-        }
-    }
-
-    /// Where it goes.
-    pub fn path(&self) -> &Path {
-        &self.out
-    }
-
-    /// What is not wanted of the source.
-    pub fn without(&self) -> Without {
-        self.without
-    }
-
-    /// Whether frames have to be turned for it: a format after `--` is not known here.
-    pub fn upright(&self) -> Upright {
-        let keeps = keeps_matrix(&self.out) && !self.chooses_format();
-        if keeps { Upright::IfNeeded } else { Upright::Always }
-    }
-
-    fn chooses_format(&self) -> bool {
-        self.extra.iter().any(|word| word == "-f")
-    }
-
-    /// Starts to encode frames of this layout.
-    ///
-    /// # Errors
-    /// The encoder's; `Input` when the clip is not the one that was read.
-    pub fn sink(
-        &self,
-        facts: &Facts,
-        layout: Layout,
-        pool: &Arc<BufferPool>,
-        cancel: &Cancel,
-    ) -> Result<Box<dyn Sink>> {
-        let source = Described::new(facts, cancel)?;
-        if self.out.as_os_str() == STDOUT {
-            let sink = Y4mSink::new(std::io::stdout(), &source.y4m(facts, layout)?, pool.clone())?;
-            return Ok(Box::new(sink));
-        }
-        let copies = source.copies(facts, self.without)?;
-        let job = source.rendered().encode(facts, layout, &copies, self);
-        let sink = VideoSink::new(&job, self.out.clone(), self.writing, pool.clone(), cancel)?;
-        Ok(Box::new(sink))
-    }
-}
-
-/// A clip as the writer sees it: probed again, since it may be in another process.
-struct Described {
-    programs: Programs,
-    clip: Clip,
-    pixels: Pixels,
-    color: ColorTags,
-}
-
-impl Described {
-    fn new(facts: &Facts, cancel: &Cancel) -> Result<Self> {
-        let programs = Programs::find(None)?;
-        let clip = Clip::probe(&programs, &facts.clip, cancel)?;
-        let video = video(&clip, facts.stream)?;
-        let (pixels, color) = (Pixels::of(video, &facts.wishes)?, video.color.clone());
-        Ok(Self { programs, clip, pixels, color })
-    }
-
-    /// A stream of raw frames says its rate where the clip has one, or was given one.
-    fn y4m(&self, facts: &Facts, layout: Layout) -> Result<y4m::Header> {
-        let video = video(&self.clip, facts.stream)?;
-        let rate = facts.rate.map(|each| (each.den(), each.num()));
+        let video = self.video()?;
+        let wished = self.rate.map(|each| (each.den(), each.num()));
         let own = video.average_rate.or(video.base_rate).map(|rate| (rate.num(), rate.den()));
         let interlacing = match video.field_order.as_deref() {
-            Some("tt" | "tb") => y4m::Interlacing::TopFirst,
-            Some("bb" | "bt") => y4m::Interlacing::BottomFirst,
-            _ => y4m::Interlacing::Progressive,
+            Some("tt" | "tb") => Interlacing::TopFirst,
+            Some("bb" | "bt") => Interlacing::BottomFirst,
+            _ => Interlacing::Progressive,
         };
-        Ok(y4m::Header { layout, rate: rate.or(own), aspect: facts.aspect, interlacing })
-    }
-
-    fn copies(&self, facts: &Facts, without: Without) -> Result<Copies<'_>> {
-        Copies::new(&self.clip, facts.stream, without, facts.window.until)
-    }
-
-    fn rendered(&self) -> Rendered<'_> {
-        Rendered { programs: &self.programs, pixels: &self.pixels, color: &self.color }
-    }
-}
-
-/// What an encoder has to know of the clip beside the facts.
-struct Rendered<'a> {
-    programs: &'a Programs,
-    pixels: &'a Pixels,
-    color: &'a ColorTags,
-}
-
-impl<'a> Rendered<'a> {
-    fn encode(
-        &self,
-        facts: &Facts,
-        layout: Layout,
-        copies: &'a Copies<'a>,
-        out: &ClipOut,
-    ) -> Encode<'a> {
-        let trimmed = facts.window != Window::default();
-        Encode {
-            programs: self.programs,
-            copies,
-            pixels: self.pixels,
-            layout,
-            aspect: facts.aspect,
-            display: facts.display.filter(|_| facts.turn == Turn::Stored),
-            time_base: facts.time_base,
-            first: facts.first,
-            origin: if trimmed { Origin::First } else { Origin::Clip },
-            color: self.color.clone(),
-            codec: out.codec.clone(),
-            extra: out.extra.clone(),
-            patience: Patience::default(),
-        }
+        let clip = self.clip.path().to_owned();
+        Ok(Facts {
+            rest: Some(Rest { clip, stream: self.stream, window: self.window }),
+            format: Some(self.pixels.format().name().to_owned()),
+            color: video.color.clone(),
+            first,
+            rate: wished.or(own),
+            interlacing,
+            aspect: video.aspect,
+            display: self.display_matrix(),
+            ..Facts::even(time_base)
+        })
     }
 }
 
 fn video(clip: &Clip, stream: usize) -> Result<&Video> {
     let found = clip.videos().find(|(s, _)| s.index == stream).map(|(_, video)| video);
-    found.ok_or_else(|| {
-        let path = shown(clip.path());
-        Error::input(format!("{path} has no video stream {stream} any more"))
-    })
-}
-
-impl MatrixArg {
-    const fn matrix(self) -> Matrix {
-        match self {
-            Self::Bt601 => Matrix::Bt601,
-            Self::Bt709 => Matrix::Bt709,
-            Self::Bt2020 => Matrix::Bt2020,
-        }
-    }
-}
-
-impl RangeArg {
-    const fn range(self) -> Range {
-        match self {
-            Self::Limited => Range::Limited,
-            Self::Full => Range::Full,
-        }
-    }
-}
-
-/// Words as a shell splits them.
-///
-/// # Errors
-/// `Usage`: a quote that is not closed.
-fn words(text: &str) -> Result<Vec<OsString>> {
-    let words = shlex::split(text).ok_or_else(|| {
-        Error::usage(format!("--input-args {text:?} has a quote that is not closed"))
-    })?;
-    Ok(words.into_iter().map(OsString::from).collect())
+    found.ok_or_else(|| Error::internal(format!("stream {stream} is gone")))
 }

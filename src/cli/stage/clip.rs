@@ -11,13 +11,13 @@ use lumaloom::link::Cancel;
 use lumaloom::link::pipe::{self, Checksum, Header};
 use lumaloom::sink::Clobber;
 use lumaloom::source::Facts;
-use lumaloom::stage::{Reading, Source, run_sink, run_source};
+use lumaloom::stage::{Reading, run_sink, run_source};
 use serde_json::Value;
 
 use super::super::args::{StageReadClipArgs, StageWriteClipArgs};
 use super::super::assemble;
 use super::super::clip::{ClipIn, ClipOut};
-use super::{Ear, at_signals, of_job, receive, stage_settings, stdin, stdout};
+use super::{Ear, News, at_signals, of_job, receive, stage_settings, stdin, stdout};
 
 /// What a stream of this job says it is.
 pub const JOB: &str = "video";
@@ -32,21 +32,22 @@ pub fn read(args: &StageReadClipArgs, arguments: &[OsString]) -> Result<u8> {
     let input = ClipIn::new(&args.input, &args.clip, &cancel)?;
     // ffmpeg ends with the thread that starts it, so it is started here.
     let buffers = Arc::new(BufferPool::new(6));
-    let source = input.source(&buffers, &cancel)?;
-    let facts = input.facts(&source)?;
+    let (source, facts) = input.open(&buffers, &cancel)?;
     let header = Header {
         strict: true,
         total: source.total(),
-        layout: Some(*input.layout()),
+        layout: Some(input.layout()),
         facts: Some(said(&facts)?),
         ..Header::new(JOB)
     };
-    ear.notes(input.notes());
+    // Of a clip a parent has said so itself; stdin is the reader's alone.
+    let news = if input.is_stream() { News::Parent } else { News::Person };
+    ear.notes(&input.notes(), news);
     let ended = ear.run(&settings, &cancel, |context| {
         let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
         let ahead = exec::budget_of(StageName::Read, &settings, &cancel);
         let reading = Reading { io_threads: 1, budget: &ahead };
-        run_source(&source, tx, &reading, context)
+        run_source(&*source, tx, &reading, context)
     });
     ear.finish(ended)
 }
@@ -60,7 +61,7 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
     let _signals = at_signals(StageName::Write, &cancel)?;
     let threads = args.ffmpeg_threads.map(usize::from);
     let clobber = if args.overwrite { Clobber::Replace } else { Clobber::Never };
-    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads);
+    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads)?;
     let ended = ear.run(&settings, &cancel, |context| {
         let (header, rx) = receive(input, &settings, context)?;
         of_job(&header, JOB)?;

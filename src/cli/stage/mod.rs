@@ -142,6 +142,13 @@ struct Ear {
     listener: Listener,
 }
 
+/// For whom it is new what a stage has to say: a parent may know it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    Person,
+    Parent,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Listener {
     Parent,
@@ -186,10 +193,16 @@ impl Ear {
         }
     }
 
-    /// What was assumed. A parent has said so itself.
-    fn notes(&self, notes: &[String]) {
-        if self.listener == Listener::Person {
-            notes.iter().for_each(|text| say::line(&format!("warning: {text}")));
+    /// What was assumed or is lost.
+    fn notes(&self, notes: &[String], news: News) {
+        for text in notes {
+            match (self.listener, news) {
+                (Listener::Person, _) => say::line(&format!("warning: {text}")),
+                (Listener::Parent, News::Parent) => {
+                    self.fan.on(&Event::Warning { text: text.clone() });
+                }
+                (Listener::Parent, News::Person) => {}
+            }
         }
     }
 

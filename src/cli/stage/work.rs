@@ -11,11 +11,13 @@ use lumaloom::link::Cancel;
 use lumaloom::link::pipe::{self, Checksum, Header};
 use lumaloom::stage::{Computing, Order, Work, pool, run_work};
 
-use super::super::args::{ModeArg, StageWorkArgs};
-use super::super::clip::Upright;
+use super::super::args::{MatrixArg, ModeArg, RangeArg, StageWorkArgs};
+use super::super::clip::{Target, Upright, Wish};
 use super::super::job::{Pool, Recipe, word};
 use super::super::{assemble, clip as clips};
-use super::{Ear, at_signals, clip, epoch, images, of_job, pipe_end, receive, stage_settings};
+use super::{
+    Ear, News, at_signals, clip, epoch, images, of_job, pipe_end, receive, stage_settings,
+};
 
 /// Computes what comes.
 pub fn run(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
@@ -27,7 +29,6 @@ pub fn run(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
     let settings = assemble::settings(&recipe, &threads, 1, OnError::Continue, epoch(&args.events));
     let settings = stage_settings(&args.events, settings);
     let ear = Ear::new(StageName::Work, &args.events, arguments, Default::default())?;
-    let upright = if args.upright { Upright::Always } else { Upright::IfNeeded };
     let cancel = Cancel::default();
     let _signals = at_signals(StageName::Work, &cancel)?;
     let ended = ear.run(&settings, &cancel, |context| {
@@ -35,7 +36,7 @@ pub fn run(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
         if let Some(job) = args.job {
             of_job(&header, &word(job))?;
         }
-        let (work, header) = work(&recipe, header, upright, settings.threads)?;
+        let (work, header) = work(args, &recipe, header, settings.threads, &ear)?;
         let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
         let frames = exec::budget_of(StageName::Work, &settings, &cancel);
         let computing = Computing {
@@ -52,22 +53,38 @@ pub fn run(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
 
 /// The work for a stream, and what the next stage is told of it.
 fn work(
+    args: &StageWorkArgs,
     recipe: &Recipe,
     header: Header,
-    upright: Upright,
     threads: usize,
+    ear: &Ear,
 ) -> Result<(Box<dyn Work>, Header), Stop> {
     match header.job.as_str() {
         images::JOB => Ok((Box::new(assemble::work(recipe, threads)), header)),
         clip::JOB => {
             let (facts, layout) = clip::told(&header)?;
             let buffers = Arc::new(BufferPool::new(6 * threads));
-            let (display, chain) = (facts.display, &recipe.chain);
-            let (work, turn) = clips::work(chain, layout, display, upright, threads, &buffers)?;
-            let facts = clips::after(facts, &work, turn);
-            let layout = Some(*work.plan().output());
+            let upright = if args.upright { Upright::Always } else { Upright::IfNeeded };
+            let target = Target::of(
+                recipe.encode.clone(),
+                Wish {
+                    pix_fmt: args.pix_fmt.clone(),
+                    matrix: args.colorspace.map(MatrixArg::matrix),
+                    range: args.color_range.map(RangeArg::range),
+                },
+            );
+            ear.notes(&target.notes(layout, &facts), News::Person);
+            let planned = clips::work(
+                &recipe.chain,
+                (layout, &facts),
+                (&target, upright),
+                threads,
+                &buffers,
+            )?;
+            let facts = planned.after(facts);
+            let layout = Some(*planned.work.plan().output());
             let header = Header { layout, facts: Some(clip::said(&facts)?), ..header };
-            Ok((Box::new(work), header))
+            Ok((Box::new(planned.work), header))
         }
         job => {
             Err(Error::usage(format!("the stream is of a {job} job, which is not known")).into())

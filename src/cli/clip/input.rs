@@ -1,0 +1,190 @@
+//! What a clip job reads: a clip, raw frames on stdin, or pictures. Content decides, not names.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use lumaloom::codec::{self, Format};
+use lumaloom::error::{Error, Result, shown};
+use lumaloom::ffmpeg::{DisplayMatrix, Window};
+use lumaloom::frame::{BufferPool, Layout};
+use lumaloom::link::Cancel;
+use lumaloom::source::{Facts, Pattern};
+use lumaloom::stage::Source;
+
+use super::movie::Movie;
+use super::pictures::Sequence;
+use super::stream::Stream;
+use super::{ClipOut, Kind, STDIO};
+use crate::cli::args::ClipArgs;
+
+/// A source that was looked at, and how it is read.
+pub enum ClipIn {
+    /// What ffmpeg decodes.
+    Movie(Box<Movie>),
+    /// YUV4MPEG2 on stdin.
+    Stream(Stream),
+    /// Picture files.
+    Sequence(Sequence),
+}
+
+/// As much of a file as tells what it is.
+const HEAD_BYTES: u64 = 64;
+
+impl ClipIn {
+    /// Looks at the input.
+    ///
+    /// # Errors
+    /// `Usage`: no such file, a time after the end, an option that this kind of input has no use
+    /// for; no ffmpeg where one is needed. `Input`: it is no clip.
+    pub fn new(input: &Path, args: &ClipArgs, cancel: &Cancel) -> Result<Self> {
+        let window = window(args)?;
+        if input.as_os_str() == STDIO {
+            return Ok(Self::Stream(Stream::new(args, window, cancel)?));
+        }
+        let named = fs::metadata(input);
+        if named.is_err()
+            && let Some(pattern) = Pattern::parse(input)?
+        {
+            return Ok(Self::Sequence(Sequence::new(&pattern, args, window)?));
+        }
+        let meta =
+            named.map_err(|e| Error::usage(format!("failed to open {}: {e}", shown(input))))?;
+        if meta.is_dir() {
+            let (folder, pattern) = (shown(input), input.join("%05d.png"));
+            return Err(Error::usage(format!(
+                "{folder} is a folder; pictures with numbers in their names are given as a pattern, \
+                 like {}, and lumaloom images filters a folder",
+                shown(&pattern)
+            )));
+        }
+        match picture(input, &meta) {
+            Some(_) => Ok(Self::Sequence(Sequence::of_one(input, args, window)?)),
+            None => Ok(Self::Movie(Box::new(Movie::new(input, args, window, cancel)?))),
+        }
+    }
+
+    /// The frames as they come.
+    pub fn layout(&self) -> Layout {
+        match self {
+            Self::Movie(movie) => *movie.layout(),
+            Self::Stream(stream) => stream.layout(),
+            Self::Sequence(sequence) => sequence.layout(),
+        }
+    }
+
+    /// What is known before the first frame.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn facts(&self) -> Result<Facts> {
+        match self {
+            Self::Movie(movie) => movie.facts(),
+            Self::Stream(stream) => Ok(stream.facts()),
+            Self::Sequence(sequence) => Ok(sequence.facts()),
+        }
+    }
+
+    /// Starts to read. The calling thread has to outlive the source.
+    ///
+    /// # Errors
+    /// The decoder's.
+    pub fn open(
+        &self,
+        pool: &Arc<BufferPool>,
+        cancel: &Cancel,
+    ) -> Result<(Box<dyn Source + '_>, Facts)> {
+        match self {
+            Self::Movie(movie) => {
+                let (source, facts) = movie.open(pool, cancel)?;
+                Ok((Box::new(source), facts))
+            }
+            Self::Stream(stream) => Ok((stream.open(pool, cancel)?, stream.facts())),
+            Self::Sequence(sequence) => Ok((Box::new(sequence.open()), sequence.facts())),
+        }
+    }
+
+    /// The clip, if it is one.
+    pub fn movie(&self) -> Option<&Movie> {
+        match self {
+            Self::Movie(movie) => Some(movie),
+            Self::Stream(_) | Self::Sequence(_) => None,
+        }
+    }
+
+    /// Whether it is stdin, which only one process can read.
+    pub fn is_stream(&self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
+
+    /// How players are asked to turn it.
+    pub fn display_matrix(&self) -> Option<DisplayMatrix> {
+        self.movie().and_then(Movie::display_matrix)
+    }
+
+    /// How many frames are expected, where that is known.
+    pub fn total(&self) -> Option<u64> {
+        match self {
+            Self::Movie(movie) => movie.total(),
+            Self::Stream(_) => None,
+            Self::Sequence(sequence) => Some(sequence.total()),
+        }
+    }
+
+    /// What was assumed of the source: to be said once.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Movie(movie) => movie.notes().to_vec(),
+            Self::Stream(stream) => stream.notes(),
+            Self::Sequence(_) => Vec::new(),
+        }
+    }
+
+    /// Checks what can be checked of the output before the first frame.
+    ///
+    /// # Errors
+    /// `Usage`: no such encoder; a container that does not take the copied streams.
+    pub fn check(&self, out: &ClipOut, cancel: &Cancel) -> Result<()> {
+        out.check()?;
+        match (self, out.kind()) {
+            (Self::Movie(movie), Kind::Clip) => movie.check(out, cancel),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the output will not have although nobody said so.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
+        match (self, out.kind()) {
+            (Self::Movie(movie), Kind::Clip) => movie.losses(out),
+            (Self::Movie(movie), Kind::Sequence(_)) => Ok(movie.alone().into_iter().collect()),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The format of a picture file; nothing for what is none.
+fn picture(path: &Path, meta: &fs::Metadata) -> Option<Format> {
+    if !meta.is_file() {
+        return None;
+    }
+    let mut head = Vec::new();
+    // What cannot be read is said by whoever reads it.
+    File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+    codec::sniff(&head)
+}
+
+/// The part of the source that is wanted.
+fn window(args: &ClipArgs) -> Result<Window> {
+    let from = args.ss;
+    let until = args.to.or_else(|| args.t.map(|t| from.unwrap_or_default().plus(t)));
+    if let (Some(from), Some(until)) = (from, until)
+        && until <= from
+    {
+        return Err(Error::usage("--to is not after --ss"));
+    }
+    Ok(Window { from, until })
+}

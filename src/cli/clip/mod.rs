@@ -1,0 +1,146 @@
+//! A clip job's three parts with everything decided: what is read, what happens to it, what is
+//! written. `video` joins them in one process, `stage` runs one of them.
+
+mod input;
+mod movie;
+mod output;
+mod pictures;
+mod stream;
+mod target;
+
+use std::ffi::OsString;
+
+use lumaloom::error::{Error, Result};
+use lumaloom::ffmpeg::{ColorTags, DisplayMatrix};
+use lumaloom::filter::Dihedral;
+use lumaloom::frame::{Matrix, Range};
+use lumaloom::source::{Facts, Turn};
+use lumaloom::work::ClipWork;
+
+use super::args::{MatrixArg, RangeArg};
+
+pub use input::ClipIn;
+pub use output::{ClipOut, Kind};
+pub use target::{Target, Wish, work};
+
+/// The name that stands for stdin and stdout: raw frames from or for another program.
+pub const STDIO: &str = "-";
+
+/// When frames are turned as their display matrix asks players to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upright {
+    /// Where the chain minds.
+    IfNeeded,
+    /// In any case: the output cannot ask players.
+    Always,
+}
+
+/// A work, and whether it turns frames.
+pub struct Planned {
+    /// The work.
+    pub work: ClipWork,
+    /// What becomes of the turn that a clip asks for.
+    pub turn: Turn,
+    /// What frames are, where the work makes something else of them than they were.
+    pub format: Option<String>,
+}
+
+impl Planned {
+    /// The facts of a clip after this work.
+    pub fn after(&self, facts: Facts) -> Facts {
+        let plan = self.work.plan();
+        let aspect = facts.aspect.map(|aspect| plan.pixel_aspect(aspect));
+        let (turn, now) = (self.turn, self.format.clone());
+        let color = if now.is_some() { ColorTags::of(plan.output()) } else { facts.color };
+        Facts { aspect, turn, format: now.or(facts.format), color, ..facts }
+    }
+}
+
+/// What became of the turn that a clip asks for, in words.
+pub fn turned(display: DisplayMatrix, turn: Turn) -> String {
+    match (turn, display.turn()) {
+        (Turn::Done, _) => format!(
+            "the clip asks players for {display}: frames are turned so, and the output does not ask"
+        ),
+        (Turn::Stored, Some(_)) => format!(
+            "the clip asks players for {display}: frames stay as stored, and the output asks too"
+        ),
+        (Turn::Stored, None) => format!(
+            "the clip asks players for {display}: the output asks too, and the chain works on frames \
+             as stored"
+        ),
+    }
+}
+
+/// How frames are turned upright, and whether they are. A chain that does not mind runs on frames
+/// as they are stored; for others they are turned first. `minds` is asked of a turn.
+///
+/// # Errors
+/// `Usage`: a display matrix that is neither a turn nor a flip and that the output cannot have.
+fn turning(
+    display: Option<DisplayMatrix>,
+    upright: Upright,
+    minds: impl FnOnce(Dihedral) -> Result<bool>,
+) -> Result<(Dihedral, Turn)> {
+    match display.map(|matrix| (matrix, matrix.turn())) {
+        None => Ok((Dihedral::IDENTITY, Turn::Stored)),
+        Some((_, Some(turn))) => {
+            let stays = upright == Upright::IfNeeded && !minds(turn)?;
+            Ok(if stays { (Dihedral::IDENTITY, Turn::Stored) } else { (turn, Turn::Done) })
+        }
+        Some((_, None)) if upright == Upright::IfNeeded => Ok((Dihedral::IDENTITY, Turn::Stored)),
+        Some((matrix, None)) => Err(Error::usage(format!(
+            "the clip asks players for {matrix}, which is no turn by 90 degrees; \
+             only mp4 and mov can ask for it"
+        ))),
+    }
+}
+
+impl MatrixArg {
+    /// Our word for the library's.
+    pub const fn of(matrix: Matrix) -> Self {
+        match matrix {
+            Matrix::Bt601 => Self::Bt601,
+            Matrix::Bt709 => Self::Bt709,
+            Matrix::Bt2020 => Self::Bt2020,
+        }
+    }
+
+    /// The library's word.
+    pub const fn matrix(self) -> Matrix {
+        match self {
+            Self::Bt601 => Matrix::Bt601,
+            Self::Bt709 => Matrix::Bt709,
+            Self::Bt2020 => Matrix::Bt2020,
+        }
+    }
+}
+
+impl RangeArg {
+    /// Our word for the library's.
+    pub const fn of(range: Range) -> Self {
+        match range {
+            Range::Limited => Self::Limited,
+            Range::Full => Self::Full,
+        }
+    }
+
+    /// The library's word.
+    pub const fn range(self) -> Range {
+        match self {
+            Self::Limited => Range::Limited,
+            Self::Full => Range::Full,
+        }
+    }
+}
+
+/// Words as a shell splits them.
+///
+/// # Errors
+/// `Usage`: a quote that is not closed.
+fn words(text: &str) -> Result<Vec<OsString>> {
+    let words = shlex::split(text).ok_or_else(|| {
+        Error::usage(format!("--input-args {text:?} has a quote that is not closed"))
+    })?;
+    Ok(words.into_iter().map(OsString::from).collect())
+}

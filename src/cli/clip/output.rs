@@ -1,0 +1,265 @@
+//! What a clip job writes, and how it is coded.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lumaloom::codec::{EncodeOptions, Format, y4m};
+use lumaloom::error::{Error, Result, shown};
+use lumaloom::ffmpeg::{
+    Clip, Codec, Copies, Encode, Origin, Patience, PixelFormat, Programs, Window, Without,
+    keeps_matrix,
+};
+use lumaloom::frame::{BufferPool, Layout};
+use lumaloom::link::Cancel;
+use lumaloom::sink::{Clobber, Durable, NullSink, SequenceSink, VideoSink, Writing, Y4mSink};
+use lumaloom::source::{Facts, Pattern, Turn};
+use lumaloom::stage::Sink;
+
+use super::target::Wish;
+use super::{MatrixArg, RangeArg, STDIO, Target, Upright};
+use crate::cli::args::{ClipArgs, EncodingArgs};
+
+/// The name that stands for nowhere; a file of that name is `./null`.
+const NULL: &str = "null";
+
+/// Where a clip goes, and how it is coded.
+pub struct ClipOut {
+    out: PathBuf,
+    kind: Kind,
+    writing: Writing,
+    codec: Codec,
+    quality: Option<u8>,
+    without: Without,
+    extra: Vec<OsString>,
+}
+
+/// What is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What ffmpeg encodes.
+    Clip,
+    /// YUV4MPEG2 on stdout.
+    Stream,
+    /// Picture files.
+    Sequence(Pattern),
+    /// Nothing.
+    Null,
+}
+
+impl ClipOut {
+    /// What the options say.
+    ///
+    /// # Errors
+    /// `Usage`: a name with a number in it that is no pattern.
+    pub fn new(
+        out: &Path,
+        clobber: Clobber,
+        args: &EncodingArgs,
+        threads: Option<usize>,
+    ) -> Result<Self> {
+        Ok(Self {
+            out: out.to_owned(),
+            kind: Kind::of(out)?,
+            writing: Writing { clobber, durable: Durable::No },
+            codec: Codec {
+                name: args.codec.clone(),
+                crf: args.crf.clone(),
+                preset: args.preset.clone(),
+                threads,
+            },
+            quality: args.quality,
+            without: Without { audio: args.an, subtitles: args.sn },
+            extra: args.more.clone(),
+        })
+    }
+
+    /// Where it goes.
+    pub fn path(&self) -> &Path {
+        &self.out
+    }
+
+    /// What is written.
+    pub fn kind(&self) -> &Kind {
+        &self.kind
+    }
+
+    /// What is not wanted of the source.
+    pub fn without(&self) -> Without {
+        self.without
+    }
+
+    /// Whether frames have to be turned for it: a format after `--` is not known here.
+    pub fn upright(&self) -> Upright {
+        let keeps = self.kind == Kind::Clip && keeps_matrix(&self.out) && !self.chooses_format();
+        if keeps { Upright::IfNeeded } else { Upright::Always }
+    }
+
+    /// Whether a format is among what stands after `--`.
+    pub fn chooses_format(&self) -> bool {
+        self.extra.iter().any(|word| word == "-f")
+    }
+
+    /// What the work is to make of frames; `args` are the source's.
+    ///
+    /// # Errors
+    /// `Usage`: pictures of a format that we do not write.
+    pub fn target(&self, args: &ClipArgs) -> Result<Target> {
+        match &self.kind {
+            Kind::Clip | Kind::Stream | Kind::Null => Ok(Target::Frames(Wish {
+                pix_fmt: args.pix_fmt.clone(),
+                matrix: args.colorspace.map(MatrixArg::matrix),
+                range: args.color_range.map(RangeArg::range),
+            })),
+            Kind::Sequence(_) => {
+                let extension = self.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
+                let format = Format::from_extension(extension).ok_or_else(|| {
+                    let known: Vec<&str> = Format::all().map(Format::extension).collect();
+                    Error::usage(format!(
+                        "{} has no extension of a picture; there are {}",
+                        shown(&self.out),
+                        known.join(", ")
+                    ))
+                })?;
+                let quality = self.quality;
+                Ok(Target::Files(EncodeOptions { quality, ..EncodeOptions::default() }, format))
+            }
+        }
+    }
+
+    /// Checks what does not depend on the source.
+    ///
+    /// # Errors
+    /// `Usage`: no ffmpeg where one is needed, no such encoder.
+    pub fn check(&self) -> Result<()> {
+        if self.kind != Kind::Clip {
+            return Ok(());
+        }
+        let programs = Programs::find(None)?;
+        self.codec.name.as_ref().map_or(Ok(()), |name| programs.require_encoder(name))
+    }
+
+    /// Refuses to replace what is there.
+    ///
+    /// # Errors
+    /// `Usage`, with the way out.
+    pub fn free(&self) -> Result<()> {
+        if self.writing.clobber == Clobber::Replace {
+            return Ok(());
+        }
+        let taken = |what: String| Err(Error::usage(format!("{what}; -y replaces what is there")));
+        match &self.kind {
+            Kind::Stream | Kind::Null => Ok(()),
+            Kind::Clip if self.out.symlink_metadata().is_ok() => {
+                taken(format!("{} exists", shown(&self.out)))
+            }
+            Kind::Clip => Ok(()),
+            // A folder that is not there has none.
+            Kind::Sequence(pattern) => match pattern.present().unwrap_or_default()[..] {
+                [] => Ok(()),
+                [first, ..] => {
+                    let there = pattern.present().unwrap_or_default().len();
+                    let first = pattern.path(first);
+                    taken(format!("{there} files of that pattern exist, {} first", shown(&first)))
+                }
+            },
+        }
+    }
+
+    /// The words of the encoder's command, for frames that have nothing beside them.
+    ///
+    /// # Errors
+    /// As for `sink`.
+    pub fn alone(&self, facts: &Facts, layout: Layout) -> Result<Vec<OsString>> {
+        let programs = Programs::find(None)?;
+        let job = Encoding { programs: &programs, copies: None, out: self };
+        job.job(facts, layout)?.words(&self.out)
+    }
+
+    /// Starts to write frames of this layout.
+    ///
+    /// # Errors
+    /// The encoder's; `Input` when the clip is not the one that was read.
+    pub fn sink(
+        &self,
+        facts: &Facts,
+        layout: Layout,
+        pool: &Arc<BufferPool>,
+        cancel: &Cancel,
+    ) -> Result<Box<dyn Sink>> {
+        match &self.kind {
+            Kind::Null => Ok(Box::new(NullSink)),
+            Kind::Stream => {
+                let Facts { rate, aspect, interlacing, .. } = *facts;
+                let header = y4m::Header { layout, rate, aspect, interlacing };
+                Ok(Box::new(Y4mSink::new(std::io::stdout(), &header, pool.clone())?))
+            }
+            Kind::Sequence(pattern) => {
+                let first = facts.number.unwrap_or(1);
+                Ok(Box::new(SequenceSink::new(pattern.clone(), first, self.writing)?))
+            }
+            Kind::Clip => {
+                let programs = Programs::find(None)?;
+                let rest = facts.rest.as_ref();
+                // Probed again, since this may be another process than the reader's.
+                let clip =
+                    rest.map(|rest| Clip::probe(&programs, &rest.clip, cancel)).transpose()?;
+                let copies = rest.zip(clip.as_ref()).map(|(rest, clip)| {
+                    Copies::new(clip, rest.stream, self.without, rest.window.until)
+                });
+                let copies = copies.transpose()?;
+                let job = Encoding { programs: &programs, copies: copies.as_ref(), out: self };
+                let job = job.job(facts, layout)?;
+                let (out, pool) = (self.out.clone(), pool.clone());
+                Ok(Box::new(VideoSink::new(&job, out, self.writing, pool, cancel)?))
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn of(out: &Path) -> Result<Self> {
+        match out.as_os_str() {
+            name if name == STDIO => Ok(Self::Stream),
+            name if name == NULL => Ok(Self::Null),
+            _ => Ok(Pattern::parse(out)?.map_or(Self::Clip, Self::Sequence)),
+        }
+    }
+}
+
+/// Everything that an encoder is started with, beside the facts.
+pub struct Encoding<'a> {
+    /// The programs.
+    pub programs: &'a Programs,
+    /// Where the rest comes from, if there is one.
+    pub copies: Option<&'a Copies<'a>>,
+    /// The output.
+    pub out: &'a ClipOut,
+}
+
+impl<'a> Encoding<'a> {
+    /// The job of encoding frames of this layout.
+    ///
+    /// # Errors
+    /// `Usage`: ffmpeg has no pixel format for them.
+    pub fn job(&self, facts: &Facts, layout: Layout) -> Result<Encode<'a>> {
+        let named = facts.format.as_deref();
+        let format = named.map_or_else(|| PixelFormat::of(&layout), PixelFormat::named)?;
+        let trimmed = facts.rest.as_ref().is_some_and(|rest| rest.window != Window::default());
+        Ok(Encode {
+            programs: self.programs,
+            copies: self.copies,
+            format,
+            layout,
+            aspect: facts.aspect,
+            display: facts.display.filter(|_| facts.turn == Turn::Stored),
+            time_base: facts.time_base,
+            first: facts.first,
+            origin: if trimmed { Origin::First } else { Origin::Clip },
+            color: facts.color.clone(),
+            codec: self.out.codec.clone(),
+            extra: self.out.extra.clone(),
+            patience: Patience::default(),
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! Pictures as the frames of a clip: the files of a sequence.
+
+use std::fs;
+use std::path::Path;
+
+use lumaloom::codec::{self, Header, Limits};
+use lumaloom::error::{Error, Result, shown};
+use lumaloom::ffmpeg::{TimeBase, Window};
+use lumaloom::frame::Layout;
+use lumaloom::link::Item;
+use lumaloom::source::sequence::{self, Part};
+use lumaloom::source::{Facts, Pattern, SequenceSource, Stills};
+
+use crate::cli::args::ClipArgs;
+use crate::cli::job::MAX_PIXELS;
+
+/// Files that were found, the first of them looked at.
+pub struct Sequence {
+    items: Vec<Item>,
+    first: Header,
+    each: TimeBase,
+}
+
+impl Sequence {
+    /// The files of a pattern.
+    ///
+    /// # Errors
+    /// `Usage`: none is there, or one is missing. `Input`: the first is no picture.
+    pub fn new(pattern: &Pattern, args: &ClipArgs, window: Window) -> Result<Self> {
+        // Cut by time first, then counted: `--frames` is how many come out.
+        let items = sequence::find(pattern, Part { first: args.start_number, most: None });
+        let items = match (items, args.frames.map(u64::from), window.until) {
+            (Err(_), Some(most), None) if window.from.is_none() => {
+                sequence::find(pattern, Part { first: args.start_number, most: Some(most) })?
+            }
+            (items, ..) => items?,
+        };
+        Self::of(items, args, window)
+    }
+
+    /// One picture that is no animation.
+    ///
+    /// # Errors
+    /// As for a pattern.
+    pub fn of_one(path: &Path, args: &ClipArgs, window: Window) -> Result<Self> {
+        Self::of(vec![sequence::item(path.to_owned(), 1)?], args, window)
+    }
+
+    fn of(mut items: Vec<Item>, args: &ClipArgs, window: Window) -> Result<Self> {
+        refuse(args)?;
+        let each = args.r.map_or_else(|| TimeBase::new(1, 25), Ok)?;
+        let at = |moment| usize::try_from(each.ticks_before(moment)).unwrap_or(usize::MAX);
+        if let Some(until) = window.until {
+            items.truncate(at(until));
+        }
+        if let Some(from) = window.from {
+            items.drain(..at(from).min(items.len()));
+        }
+        if let Some(most) = args.frames {
+            items.truncate(usize::try_from(u64::from(most)).unwrap_or(usize::MAX));
+        }
+        let first = items.first().ok_or_else(|| {
+            Error::usage("no picture lies between --ss and --to; --r is the sequence's rate")
+        })?;
+        let bytes = fs::read(&first.input).map_err(|e| Error::io("read", &first.input, &e))?;
+        let header = codec::probe(&bytes, &Limits { max_pixels: MAX_PIXELS });
+        let header = header.map_err(|e| e.within(shown(&first.input)))?;
+        Ok(Self { items, first: header, each })
+    }
+
+    /// The frames as they are decoded.
+    pub fn layout(&self) -> Layout {
+        self.first.layout
+    }
+
+    /// How many.
+    pub fn total(&self) -> u64 {
+        self.items.len() as u64
+    }
+
+    /// What is known of them.
+    pub fn facts(&self) -> Facts {
+        let stills = Stills {
+            format: self.first.format.name().to_owned(),
+            coded: true,
+            orientation: self.first.orientation,
+            icc: self.first.icc.clone(),
+        };
+        let number = self.items.first().map(|item| item.number);
+        Facts { stills: Some(stills), number, ..Facts::even(self.each) }
+    }
+
+    /// A source of them.
+    pub fn open(&self) -> SequenceSource {
+        SequenceSource::new(self.items.clone())
+    }
+}
+
+/// Refuses options that only a decoder of clips has a use for.
+fn refuse(args: &ClipArgs) -> Result<()> {
+    let what = match args {
+        ClipArgs { input_args: Some(_), .. } => "--input-args",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(format!("{what} is for clips; pictures are read without ffmpeg")))
+}
