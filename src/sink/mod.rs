@@ -6,6 +6,7 @@ pub mod folder;
 pub mod naming;
 pub mod null;
 pub mod owner;
+mod part;
 mod place;
 pub mod sequence;
 pub mod video;

@@ -1,11 +1,13 @@
 //! The integration tests: one crate, so that it links once.
 
 mod clip_rest;
+mod clips;
 mod corpus;
 mod formats;
 mod golden;
 mod house;
 mod images;
+mod pictures;
 mod plumbing;
 mod program;
 mod video;

@@ -2,55 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::program::{Done, Place};
-
-const MODES: [&str; 3] = ["inline", "threads", "processes"];
-
-/// Runs ffmpeg in the place and gives its stdout.
-#[track_caller]
-fn ffmpeg(place: &Place, words: &str) -> String {
-    let mut command = Command::new("ffmpeg");
-    command.args(["-v", "error", "-nostdin", "-y"]).args(words.split_ascii_whitespace());
-    let out = command.current_dir(place.path(".")).stdin(Stdio::null()).output();
-    let done = Done::of(out.expect("these tests need ffmpeg: apt-get install ffmpeg"));
-    assert_eq!(done.code, 0, "{words}: {}", done.stderr);
-    done.stdout
-}
-
-/// A place with `a.mkv`: 40 frames whose times are uneven, sound, a title.
-fn clip() -> Place {
-    let place = Place::new();
-    ffmpeg(
-        &place,
-        "-f lavfi -i testsrc2=size=97x53:rate=30000/1001:duration=2 \
-         -f lavfi -i sine=frequency=440:duration=2 -vf select=mod(n\\,3) -fps_mode passthrough \
-         -c:v ffv1 -pix_fmt yuv420p -c:a flac -metadata title=Title a.mkv",
-    );
-    place
-}
-
-/// Time and hash of each frame, or packet, of a stream.
-fn rows(place: &Place, file: &str, stream: &str, how: &str) -> Vec<(i64, String)> {
-    let words = format!("-copyts -i {file} -map 0:{stream} {how} -f framemd5 -");
-    let text = ffmpeg(place, &words);
-    let row = |line: &str| {
-        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
-        (cells[2].parse().expect("a timestamp"), cells[cells.len() - 1].to_owned())
-    };
-    text.lines().filter(|line| !line.starts_with('#')).map(row).collect()
-}
-
-fn frames(place: &Place, file: &str) -> Vec<(i64, String)> {
-    rows(place, file, "v", "-fps_mode passthrough -enc_time_base 1/1000")
-}
-
-fn sound(place: &Place, file: &str) -> Vec<(i64, String)> {
-    rows(place, file, "a", "-c copy")
-}
+use crate::clips::{MODES, clip, ffmpeg, frames, sound};
+use crate::program::Place;
 
 #[test]
 fn only_the_pixels_change_and_they_are_the_same_in_every_mode() {
@@ -133,7 +90,7 @@ fn what_cannot_work_is_said_before_anything_starts() {
         ("video a.mkv -o b.mkv --ss 1 --to 0.5", 2, "--to"),
         ("video a.mkv -o b.mkv --ss 60", 2, "no frame lies"),
         ("video a.mkv -o b.mkv --pix-fmt yuv420p12le", 2, "--pix-fmt"),
-        ("video - -o b.mkv", 2, "stdin"),
+        ("video - -o b.mkv", 1, "the stream is empty"),
     ] {
         place.line(line).code(code).says(&[said]);
         assert!(!place.path("b.mkv").exists() && !place.path("b.mp4").exists(), "{line}");

@@ -1,0 +1,166 @@
+//! Pictures and raw frames as clips, in and out.
+
+use std::fs;
+
+use crate::clips::{MODES, clip, ffmpeg, frames};
+use crate::program::Place;
+
+/// A place with `rgb.mkv`, six lossless RGB frames, and the same as `f/03.png` to `f/08.png`.
+fn rgb() -> Place {
+    let place = Place::new();
+    ffmpeg(
+        &place,
+        "-f lavfi -i testsrc2=size=67x43:rate=30000/1001 -frames:v 6 -c:v ffv1 -pix_fmt gbrp rgb.mkv",
+    );
+    fs::create_dir(place.path("f")).unwrap();
+    ffmpeg(&place, "-i rgb.mkv -start_number 3 f/%02d.png");
+    place
+}
+
+fn hashes(place: &Place, file: &str) -> Vec<String> {
+    frames(place, file).into_iter().map(|row| row.1).collect()
+}
+
+fn listed(place: &Place, folder: &str) -> Vec<String> {
+    let names = fs::read_dir(place.path(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_chain_on_a_clip_and_on_its_frames_gives_the_same_pixels() {
+    let place = rgb();
+    let chain = "-f sepia,gblur=1.5";
+    place.line(&format!("video rgb.mkv -o want.mkv --codec ffv1 {chain}")).code(0);
+    place.line(&format!("images f -o images {chain}")).code(0);
+    for mode in MODES {
+        let rate = format!("--r 30000/1001 --mode {mode}");
+        let line =
+            format!("video f/%02d.png -o {mode}.mkv --codec ffv1 --pix-fmt gbrp {chain} {rate}");
+        place.line(&line).code(0).says(&["6 done"]);
+        // To the millisecond, which is Matroska's tick.
+        assert_eq!(frames(&place, &format!("{mode}.mkv")), frames(&place, "want.mkv"), "{mode}");
+        // Pictures to pictures keep their numbers; a clip's begin at 1.
+        place.line(&format!("video f/%02d.png -o {mode}/%03d.png {chain} {rate}")).code(0);
+        assert_eq!(listed(&place, mode).first().unwrap(), "003.png");
+        assert_eq!(listed(&place, mode).len(), 6);
+        for number in 3..9 {
+            let ours = fs::read(place.path(&format!("{mode}/{number:03}.png"))).unwrap();
+            let image = fs::read(place.path(&format!("images/{number:02}.png"))).unwrap();
+            assert_eq!(ours, image, "{mode}, {number}: the file that images writes");
+        }
+        place.line(&format!("video rgb.mkv -o {mode}2/%d.png {chain} --mode {mode}")).code(0);
+        assert_eq!(
+            listed(&place, &format!("{mode}2")),
+            ["1", "2", "3", "4", "5", "6"].map(|n| format!("{n}.png"))
+        );
+        ffmpeg(
+            &place,
+            &format!("-framerate 30000/1001 -i {mode}2/%d.png -c:v ffv1 -pix_fmt gbrp {mode}2.mkv"),
+        );
+        assert_eq!(hashes(&place, &format!("{mode}2.mkv")), hashes(&place, "want.mkv"), "{mode}");
+    }
+}
+
+#[test]
+fn pictures_become_what_players_expect_and_that_is_said() {
+    let place = rgb();
+    place.line("video f/%02d.png -o a.mp4").code(0).says(&["yuv420p, BT.601, limited range"]);
+    let probe = std::process::Command::new("ffprobe")
+        .args(["-v", "error", "-show_streams"])
+        .arg(place.path("a.mp4"))
+        .output()
+        .expect("these tests need ffmpeg: apt-get install ffmpeg");
+    let probe = String::from_utf8(probe.stdout).unwrap();
+    for line in [
+        "pix_fmt=yuv420p",
+        "color_range=tv",
+        "color_space=smpte170m",
+        "r_frame_rate=25/1",
+        "nb_frames=6",
+    ] {
+        assert!(probe.contains(line), "{line}: {probe}");
+    }
+    // Ours converts as the filters do: the mean of a flat picture is that of the formula.
+    place
+        .line("video f/%02d.png -o b.mkv --codec ffv1 --pix-fmt yuv420p10le --colorspace bt709")
+        .code(0);
+    let gray = ffmpeg(&place, "-i b.mkv -f framemd5 -");
+    assert!(gray.contains("#dimensions 0: 67x43"), "{gray}");
+}
+
+#[test]
+fn a_part_of_a_sequence_is_counted_in_frames_and_in_time() {
+    let place = rgb();
+    let first =
+        |folder: &str| (listed(&place, folder).first().cloned(), listed(&place, folder).len());
+    for (options, name, count) in [
+        ("--start-number 5", "05.png", 4),
+        ("--frames 2", "03.png", 2),
+        ("--ss 0.08 --r 25", "05.png", 4),
+        ("--to 0.08 --r 25", "03.png", 2),
+        ("--ss 0.04 --t 0.08 --r 25", "04.png", 2),
+    ] {
+        let folder = options.replace([' ', '-', '.'], "");
+        place.line(&format!("video f/%02d.png -o {folder}/%02d.png {options}")).code(0);
+        assert_eq!(first(&folder), (Some(name.to_owned()), count), "{options}");
+    }
+    fs::remove_file(place.path("f/06.png")).unwrap();
+    place.line("video f/%02d.png -o g/%02d.png").code(2).says(&["06.png", "--frames 3"]);
+    place.line("video f/%02d.png -o g/%02d.png --frames 3").code(0);
+    place.line("video f/%02d.png -o g/%02d.png --frames 3").code(2).says(&["3 files", "-y"]);
+    place.line("video f/%02d.png -o g/%02d.png --frames 3 -y").code(0);
+    place.line("video f -o g.mp4").code(2).says(&["is a folder", "f/%05d.png"]);
+    place.line("video h/%d.png -o g.mp4").code(2).says(&["failed to list h"]);
+}
+
+#[test]
+fn a_picture_that_is_not_like_the_first_ends_the_render() {
+    let place = rgb();
+    ffmpeg(&place, "-f lavfi -i testsrc2=size=33x21 -frames:v 1 -update 1 f/05.png");
+    for mode in MODES {
+        let line = format!("video f/%02d.png -o a.mkv --codec ffv1 --mode {mode}");
+        place.line(&line).code(1).says(&["frame 2", "33x21", "67x43"]);
+        assert!(!place.path("a.mkv").exists(), "{mode}");
+    }
+    place.file("f/04.png", b"torn");
+    place.line("video f/%02d.png -o g/%02d.png").code(1).says(&["f/04.png", "no image"]);
+    assert_eq!(listed(&place, "g"), ["03.png"]);
+}
+
+#[test]
+fn raw_frames_come_up_a_pipe() {
+    let place = clip();
+    place.line("video a.mkv -o want.mkv --codec ffv1 -f negate --r 25").code(0);
+    for mode in MODES {
+        let script = format!(
+            "ffmpeg -v error -i a.mkv -r 25 -f yuv4mpegpipe - | \
+             $0 video - -o {mode}.mkv --codec ffv1 -f negate --mode {mode}"
+        );
+        place.shell(&script).code(0).says(&["49 done", "the stream does not say its matrix"]);
+        assert_eq!(frames(&place, &format!("{mode}.mkv")), frames(&place, "want.mkv"), "{mode}");
+    }
+    let both = "ffmpeg -v error -i a.mkv -r 25 -f yuv4mpegpipe - | $0 video - -o - -f negate | \
+                ffmpeg -v error -f yuv4mpegpipe -i - -c:v ffv1 both.mkv";
+    place.shell(both).code(0);
+    assert_eq!(frames(&place, "both.mkv"), frames(&place, "want.mkv"));
+    let torn =
+        "ffmpeg -v error -i a.mkv -r 25 -f yuv4mpegpipe - | head -c 20000 | $0 video - -o t.mkv";
+    place.shell(torn).code(1).says(&["frame 2", "ends within a frame"]);
+    assert!(!place.path("t.mkv").exists());
+    place.shell("$0 video - -o t.mkv --ss 1 </dev/null").code(2).says(&["--ss needs a file"]);
+}
+
+#[test]
+fn null_keeps_nothing() {
+    let place = rgb();
+    for (input, mode) in [("rgb.mkv", "threads"), ("f/%02d.png", "processes")] {
+        place
+            .line(&format!("video {input} -o null -f gray --mode {mode}"))
+            .code(0)
+            .says(&["6 done"]);
+    }
+    assert!(!place.path("null").exists());
+    place.line("video rgb.mkv -o null --verify").code(2).says(&["--verify"]);
+}
