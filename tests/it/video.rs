@@ -2,12 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::clips::{MODES, clip, ffmpeg, frames, sound};
-use crate::program::Place;
+use crate::program::{Done, Place};
 
 #[test]
 fn only_the_pixels_change_and_they_are_the_same_in_every_mode() {
