@@ -214,11 +214,10 @@ fn a_stop_ends_the_wait_for_a_silent_writer() {
     let (from, to) = pipe().unwrap();
     let tx = writer(to, &Header::new("images"), Checksum::Heads).unwrap();
     let cancel = Cancel::default();
+    // The header is here before the stop, which would end the wait for it as well.
+    let (_, mut rx) = reader(from, MAX_PAYLOAD, &cancel, &Arc::default()).unwrap();
     thread::scope(|scope| {
-        let waiting = scope.spawn(|| {
-            let (_, mut rx) = reader(from, MAX_PAYLOAD, &cancel, &Arc::default()).unwrap();
-            rx.recv().map(|p| p.packet().is_some())
-        });
+        let waiting = scope.spawn(move || rx.recv().map(|p| p.packet().is_some()));
         thread::sleep(std::time::Duration::from_millis(20));
         cancel.request();
         cancel.request();
