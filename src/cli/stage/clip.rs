@@ -29,21 +29,22 @@ pub fn read(args: &StageReadClipArgs, arguments: &[OsString]) -> Result<u8> {
     let ear = Ear::new(StageName::Read, &args.events, arguments, Default::default())?;
     let cancel = Cancel::default();
     let _signals = at_signals(StageName::Read, &cancel)?;
-    let input = ClipIn::new(&args.input, &args.clip, &cancel)?;
-    // ffmpeg ends with the thread that starts it, so it is started here.
-    let buffers = Arc::new(BufferPool::new(6));
-    let (source, facts) = input.open(&buffers, &cancel)?;
-    let header = Header {
-        strict: true,
-        total: source.total(),
-        layout: Some(input.layout()),
-        facts: Some(said(&facts)?),
-        ..Header::new(JOB)
-    };
-    // Of a clip a parent has said so itself; stdin is the reader's alone.
-    let news = if input.is_stream() { News::Parent } else { News::Person };
-    ear.notes(&input.notes(), news);
+    // Whatever goes wrong from here on a parent is told.
     let ended = ear.run(&settings, &cancel, |context| {
+        let input = ClipIn::new(&args.input, &args.clip, &cancel)?;
+        // ffmpeg ends with the thread that starts it, so it is started here.
+        let buffers = Arc::new(BufferPool::new(6));
+        let (source, facts) = input.open(&buffers, &cancel)?;
+        let header = Header {
+            strict: true,
+            total: source.total(),
+            layout: Some(input.layout()),
+            facts: Some(said(&facts)?),
+            ..Header::new(JOB)
+        };
+        // Of a clip a parent has said so itself; stdin is the reader's alone.
+        let news = if input.is_stream() { News::Parent } else { News::Person };
+        ear.notes(&input.notes(), news);
         let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
         let ahead = exec::budget_of(StageName::Read, &settings, &cancel);
         let reading = Reading { io_threads: 1, budget: &ahead };
