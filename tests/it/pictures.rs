@@ -135,17 +135,18 @@ fn raw_frames_come_up_a_pipe() {
     place.line("video a.mkv -o want.mkv --codec ffv1 -f negate --r 25").code(0);
     for mode in MODES {
         let script = format!(
-            "ffmpeg -v error -i a.mkv -vf fps=25 -f yuv4mpegpipe - | \
+            "ffmpeg -v error -i a.mkv -vf fps=25 -fps_mode passthrough -f yuv4mpegpipe - | \
              $0 video - -o {mode}.mkv --codec ffv1 -f negate --mode {mode}"
         );
         place.shell(&script).code(0).says(&["49 done", "the stream does not say its matrix"]);
-        assert_eq!(frames(&place, &format!("{mode}.mkv")), frames(&place, "want.mkv"), "{mode}");
+        // A stream of raw frames has no times; it begins at 0.
+        assert_eq!(hashes(&place, &format!("{mode}.mkv")), hashes(&place, "want.mkv"), "{mode}");
     }
-    let both = "ffmpeg -v error -i a.mkv -vf fps=25 -f yuv4mpegpipe - | $0 video - -o - -f negate | \
+    let both = "ffmpeg -v error -i a.mkv -vf fps=25 -fps_mode passthrough -f yuv4mpegpipe - | $0 video - -o - -f negate | \
                 ffmpeg -v error -f yuv4mpegpipe -i - -c:v ffv1 both.mkv";
     place.shell(both).code(0);
-    assert_eq!(frames(&place, "both.mkv"), frames(&place, "want.mkv"));
-    let torn = "ffmpeg -v error -i a.mkv -vf fps=25 -f yuv4mpegpipe - | head -c 20000 | $0 video - -o t.mkv";
+    assert_eq!(hashes(&place, "both.mkv"), hashes(&place, "want.mkv"));
+    let torn = "ffmpeg -v error -i a.mkv -vf fps=25 -fps_mode passthrough -f yuv4mpegpipe - | head -c 20000 | $0 video - -o t.mkv";
     place.shell(torn).code(1).says(&["frame 2", "ends within a frame"]);
     assert!(!place.path("t.mkv").exists());
     place.shell("$0 video - -o t.mkv --ss 1 </dev/null").code(2).says(&["--ss needs a file"]);
