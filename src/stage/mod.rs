@@ -23,9 +23,12 @@
 mod clock;
 mod context;
 mod epoch;
+mod feed;
+mod item;
 mod memory;
 mod meter;
 mod read;
+mod send;
 mod work;
 mod write;
 
@@ -39,11 +42,12 @@ use crate::link::{Item, Packet};
 pub use crate::plan::Bands;
 pub use context::{Context, Doing, Progress};
 pub use epoch::Epoch;
+pub use item::{admit, compute};
 pub use memory::{Memory, memory};
 pub use meter::Meter;
 pub(crate) use read::refused;
 pub use read::{Reading, read_one, run_source};
-pub use work::{Computing, Split, admit, compute, pool, run_work};
+pub use work::{Computing, Split, pool, run_work};
 pub(crate) use write::end;
 pub use write::{deliver, run_sink};
 
