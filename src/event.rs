@@ -118,7 +118,7 @@ pub enum Event {
         /// Seconds it took.
         seconds: f64,
     },
-    /// An item was computed.
+    /// An item was computed; of several steps the longest is told.
     Worked {
         /// 0.., no holes.
         seq: u64,

@@ -66,6 +66,11 @@ impl Slots {
         Self { put, get }
     }
 
+    /// How many there are, taken or free.
+    pub fn all(&self) -> usize {
+        self.get.capacity().unwrap_or(usize::MAX)
+    }
+
     /// The channel to wait on for a free place; what is received is the place.
     pub fn free(&self) -> &Receiver<()> {
         &self.get

@@ -6,8 +6,8 @@ use crate::error::{Kind, Result, Stop};
 use crate::event::{Event, Observer, StageName};
 use crate::link::{Budget, Cancel, Packet};
 use crate::stage::{
-    Bands, Context, Doing, Ended, Meter, Sink, Source, Ticket, Work, admit, compute, deliver, end,
-    read_one, refused,
+    Bands, Context, Doing, Ended, Job, Meter, Relay, Sink, Source, Through, Ticket, Work, admit,
+    compute, deliver, end, read_one, refused, worked,
 };
 
 /// Runs the job to its end, item after item, on this thread (`-j 1`).
@@ -47,19 +47,48 @@ struct Loop<'a> {
 impl Loop<'_> {
     fn run(&self, sink: &mut dyn Sink) -> Result<Ended, Stop> {
         let (context, meters) = (self.context, self.meters);
+        let mut relay = Relay::new(self.work.needs(), self.source.order())?;
         loop {
             context.progress.set(StageName::Read, Doing::Reading);
             let next = || meters.time(StageName::Read, || self.source.next());
-            let Some(ticket) = context.progress.outside(next) else { return Ok(Ended::All) };
+            let Some(ticket) = context.progress.outside(next) else {
+                relay.end();
+                return self.bring(&mut relay, sink);
+            };
             let read = || meters.time(StageName::Read, || self.read(ticket));
             let packet = context.progress.outside(read);
             // Looked at last: where nothing more came, nothing was left out.
             if context.cancel.is_requested() {
                 return Ok(Ended::Stopped);
             }
-            let packet = meters.time(StageName::Work, || self.compute(packet?))?;
-            context.progress.set(StageName::Write, Doing::Writing);
-            meters.time(StageName::Write, || deliver(sink, packet, context))?;
+            let admit = |packet| admit(self.work, packet, Bands::One, &self.frames);
+            relay.arrive(meters.time(StageName::Work, || packet.and_then(admit))?);
+            if self.bring(&mut relay, sink)? == Ended::Stopped {
+                return Ok(Ended::Stopped);
+            }
+        }
+    }
+
+    /// Does what can be done now, and brings out what is through.
+    fn bring(&self, relay: &mut Relay, sink: &mut dyn Sink) -> Result<Ended, Stop> {
+        let (context, meters) = (self.context, self.meters);
+        loop {
+            let job = relay.next_job();
+            while let Some(Through { packet, span, .. }) = relay.pop() {
+                if let Some(span) = span {
+                    worked(&packet, span, context);
+                }
+                context.progress.set(StageName::Write, Doing::Writing);
+                meters.time(StageName::Write, || deliver(sink, packet, context))?;
+            }
+            let Some(Job { step, index, packet, .. }) = job else { return Ok(Ended::All) };
+            if context.cancel.is_requested() {
+                return Ok(Ended::Stopped);
+            }
+            let (packet, span) = meters.time(StageName::Work, || {
+                compute(self.work, step, packet, Bands::One, context.epoch)
+            });
+            relay.done(step, index, packet, span);
         }
     }
 
@@ -70,21 +99,6 @@ impl Loop<'_> {
             Err(e) => return Ok(refused(self.source, &ticket, e)),
         };
         let mut packet = read_one(self.source, ticket, self.context);
-        packet.permit = permit;
-        Ok(packet)
-    }
-
-    fn compute(&self, packet: Packet) -> Result<Packet> {
-        let (packet, permit) = admit(self.work, packet, Bands::One, &self.frames)?;
-        if packet.outcome.is_err() {
-            return Ok(packet);
-        }
-        let start = self.context.epoch.seconds();
-        let mut packet = compute(self.work, packet, Bands::One);
-        let seconds = self.context.epoch.seconds() - start;
-        let (seq, pixels) = (packet.seq, packet.notes.pixels);
-        self.context.progress.moved(StageName::Work);
-        self.context.observer.on(&Event::Worked { seq, pixels, start, seconds, thread: 0 });
         packet.permit = permit;
         Ok(packet)
     }

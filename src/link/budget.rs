@@ -5,11 +5,14 @@
 //!
 //! - The work never waits for a reader. An item is admitted when it fits beside everything
 //!   else, its own coded bytes counted once, or when the work holds nothing. What the work
-//!   holds goes back by itself as outputs are written, so the wait ends.
+//!   holds goes back by itself as outputs are written, so the wait ends. Where items look at
+//!   each other that is so only down to what waits for the next one ([`Budget::windows`]), and
+//!   that much counts as nothing.
 //! - A reader may wait for the work. It reads ahead if all that is ahead stays under a quarter
 //!   of the total and leaves room for the largest item that the work has met of late. Before
 //!   the work has met one, and of files above that, one at a time is ahead, if it fits beside
-//!   what is held. Once nothing is held the first reader that waits is served in any case.
+//!   what is held. Once nothing is held the first reader that waits is served in any case; of
+//!   the work that again means nothing but what waits for the next item.
 //!
 //! So readers cannot starve the work: what they hold leaves room for an item like those
 //! before. And the sum stays under the total, but for one case: an item that is larger than
@@ -74,6 +77,9 @@ struct State {
     ahead: u64,
     /// The most that the work has asked for at once, of late.
     largest: u64,
+    /// The most that the work holds while all of it waits for the next item: that item's
+    /// window. 0 where items stand for themselves.
+    windows: u64,
     /// Who waits in each share, oldest first. Only the first may take: a large item would
     /// starve otherwise.
     queues: [VecDeque<u64>; 2],
@@ -85,12 +91,13 @@ impl State {
     fn fits(&self, share: Share, bytes: u64, own: u64, total: u64) -> bool {
         let beside = (self.used - own).saturating_add(bytes) <= total;
         match share {
-            Share::Frames => beside || self.used == self.ahead,
+            Share::Frames => beside || self.used - self.ahead <= self.windows,
             Share::Ahead => {
                 let known = if self.largest == 0 { total } else { self.largest };
+                let known = known.saturating_add(self.windows);
                 let room = (total / 4).min(total.saturating_sub(known));
                 let ahead = self.ahead == 0 || self.ahead.saturating_add(bytes) <= room;
-                self.used == 0 || (ahead && beside)
+                (self.ahead == 0 && self.used <= self.windows) || (ahead && beside)
             }
         }
     }
@@ -150,6 +157,35 @@ impl Budget {
     /// Bytes held now.
     pub fn used(&self) -> u64 {
         self.shared.lock().used
+    }
+
+    /// Says that the work looks at `frames` items at once (1..), each of at most `bytes`, so that
+    /// it holds all of them but one while it waits for that one. The most of all calls counts.
+    ///
+    /// # Errors
+    /// `Usage` if they are more than there is, whatever becomes of single items above it: they
+    /// cannot run alone.
+    pub fn windows(&self, frames: usize, bytes: u64) -> Result<()> {
+        let (total, limit) = (self.shared.total, self.shared.limit);
+        let frames = u64::try_from(frames).unwrap_or(u64::MAX);
+        let all = frames.saturating_mul(bytes);
+        if all > total {
+            // Of a budget in parts the whole has to grow; one more makes up for the rounding of
+            // the part.
+            let whole = u128::from(all) * (u128::from(limit) + 1);
+            let whole =
+                if limit > total { whole.div_ceil(u128::from(total.max(1))) } else { all.into() };
+            return Err(Error::usage(format!(
+                "the chain looks at {frames} frames at once, which need {}, over the {} that frames \
+                 have of --mem; --mem {} would do",
+                show_bytes(all),
+                show_bytes(total),
+                size_for(u64::try_from(whole).unwrap_or(u64::MAX))
+            )));
+        }
+        let mut state = self.shared.lock();
+        state.windows = state.windows.max(all - bytes.min(all));
+        Ok(())
     }
 
     /// Waits until `bytes` are free and everyone who asked earlier was served.
@@ -235,6 +271,14 @@ impl Permit {
     /// Bytes held.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Takes `bytes` of it, at most all, as a permit of its own.
+    #[must_use]
+    pub fn split(&mut self, bytes: u64) -> Self {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        Self { bytes, share: self.share, from: self.from.clone() }
     }
 
     /// Gives back what is over `bytes`; never takes more.

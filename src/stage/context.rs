@@ -74,6 +74,7 @@ pub struct Progress {
     moves: AtomicU64,
     outside: AtomicUsize,
     computing: AtomicUsize,
+    parked: AtomicU64,
     stages: [Board; 3],
 }
 
@@ -93,6 +94,16 @@ impl Progress {
     pub fn moved(&self, name: StageName) {
         self.stages[name as usize].packets.fetch_add(1, Ordering::Relaxed);
         self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A packet got on within the work, past one of its steps.
+    pub(super) fn stepped(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many packets wait between two steps of the work for others to come.
+    pub(super) fn parked(&self, packets: u64) {
+        self.parked.store(packets, Ordering::Relaxed);
     }
 
     /// How often anything moved.
@@ -136,6 +147,10 @@ impl Progress {
             if name == StageName::Work {
                 let computing = self.computing.load(Ordering::Relaxed);
                 text.push_str(&format!(", {computing} in the pool"));
+                let parked = self.parked.load(Ordering::Relaxed);
+                if parked > 0 {
+                    text.push_str(&format!(", {parked} waiting for other packets"));
+                }
             }
             text
         };
@@ -176,6 +191,8 @@ mod tests {
             "read: not here, 0 packets; work: waiting for memory, 1 packets, 0 in the pool; \
              write: not here, 0 packets"
         );
+        progress.parked(2);
+        assert!(progress.describe().contains("0 in the pool, 2 waiting for other packets; write"));
         assert!(progress.outside(|| progress.waits_outside()) && !progress.waits_outside());
     }
 }

@@ -1,17 +1,16 @@
-//! The work's coordinator: it takes packets from the link, admits them and hands them to the pool.
+//! The work's coordinator: it takes packets from the link, admits them and hands them on to be
+//! computed.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select};
-use rayon::ScopeFifo;
+use crossbeam_channel::{Receiver, select};
 
 use super::clock::PoolClock;
-use super::send::Done;
-use super::{Computing, Context, Doing, Ended, Work, admit, compute};
+use super::{Computing, Context, Doing, Ended, Work, admit};
 use crate::error::Stop;
 use crate::event::StageName;
-use crate::link::{Packet, Permit, Received, Rx};
+use crate::link::{Packet, Received, Rx};
 use crate::ordered::Slots;
 
 /// How long a source that may have been told to stop is waited for.
@@ -23,15 +22,21 @@ pub(super) struct Feeder<'a> {
     pub(super) how: &'a Computing<'a>,
     pub(super) context: &'a Context<'a>,
     pub(super) clock: &'a PoolClock,
+    /// A packet has one from admission until it was sent on.
     pub(super) places: Slots,
-    pub(super) running: Slots,
-    pub(super) done: Sender<Done>,
+    /// Broken once the sender has ended.
     pub(super) gone: Receiver<Infallible>,
 }
 
 impl Feeder<'_> {
-    pub(super) fn run<'s>(&'s self, rx: &mut Rx, pool: &ScopeFifo<'s>) -> Result<Ended, Stop> {
-        let ended = self.feed(rx, pool);
+    /// Hands everything that comes to `begin`: its index (0.., no holes) and the packet with its
+    /// permit.
+    pub(super) fn run(
+        &self,
+        rx: &mut Rx,
+        begin: impl FnMut(u64, Packet) -> Result<(), Stop>,
+    ) -> Result<Ended, Stop> {
+        let ended = self.feed(rx, begin);
         // From here on idle threads lack input, until the last one is done.
         self.clock.input_ended();
         if ended == Ok(Ended::Stopped) {
@@ -41,7 +46,11 @@ impl Feeder<'_> {
     }
 
     /// Takes packets to the end of the stream, or to the first that is not to be begun.
-    fn feed<'s>(&'s self, rx: &mut Rx, pool: &ScopeFifo<'s>) -> Result<Ended, Stop> {
+    fn feed(
+        &self,
+        rx: &mut Rx,
+        mut begin: impl FnMut(u64, Packet) -> Result<(), Stop>,
+    ) -> Result<Ended, Stop> {
         let progress = self.context.progress;
         let mut index = 0;
         loop {
@@ -56,19 +65,12 @@ impl Feeder<'_> {
             }
             progress.moved(StageName::Work);
             progress.set(StageName::Work, Doing::WaitingForMemory);
-            let (packet, permit) = self.clock.waiting_out(|| {
+            let packet = self.clock.waiting_out(|| {
                 admit(self.work, packet, self.how.split.bands(), self.how.budget)
             })?;
             progress.set(StageName::Work, Doing::WaitingForPlace);
             self.take(&self.places)?;
-            if packet.outcome.is_err() {
-                // There is room: this packet has a place.
-                let packet = Some(packet);
-                let _ = self.done.try_send(Done { index, packet, permit, span: None });
-            } else {
-                self.take(&self.running)?;
-                pool.spawn_fifo(move |_| self.compute(index, packet, permit));
-            }
+            begin(index, packet)?;
             index += 1;
         }
     }
@@ -82,8 +84,14 @@ impl Feeder<'_> {
         while begin.elapsed() < A_MOMENT && matches!(recv(), Ok(Received::Packet(_))) {}
     }
 
+    /// Runs something on a thread of the pool, counted and timed.
+    pub(super) fn in_pool<T>(&self, work: impl FnOnce() -> T) -> T {
+        let thread = PoolClock::thread();
+        self.context.progress.computing(|| self.clock.computing(thread, work))
+    }
+
     /// Waits for a place, for a stop, or for the end of the sender.
-    fn take(&self, slots: &Slots) -> Result<(), Stop> {
+    pub(super) fn take(&self, slots: &Slots) -> Result<(), Stop> {
         let cancel = self.context.cancel;
         if cancel.is_now() {
             return Err(Stop::Cause(cancel.error()));
@@ -95,26 +103,5 @@ impl Feeder<'_> {
                 recv(slots.free()) -> _ => Ok(()),
             }
         })
-    }
-
-    /// In the pool: the item begins here, or never if the run was told to stop.
-    fn compute(&self, index: u64, packet: Packet, permit: Permit) {
-        if self.context.cancel.is_requested() {
-            drop(packet);
-            let _ = self.done.try_send(Done { index, packet: None, permit, span: None });
-            self.running.give();
-            return;
-        }
-        let (thread, start) = (PoolClock::thread(), self.context.epoch.seconds());
-        let packet = self.context.progress.computing(|| {
-            self.clock.computing(thread, || compute(self.work, packet, self.how.split.bands()))
-        });
-        let seconds = self.context.epoch.seconds() - start;
-        let span = Some((start, seconds, thread));
-        // There is room: this packet has a place. If nobody takes it any more, the run is
-        // ending, and the permit goes back from here, which takes a lock for an instant.
-        let packet = Some(packet);
-        let _ = self.done.try_send(Done { index, packet, permit, span });
-        self.running.give();
     }
 }

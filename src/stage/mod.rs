@@ -19,7 +19,29 @@
 //!   whole, though the source was through before the stop came.
 //! - The sink knows what a part is worth ([`WhenStopped`]): of stills it commits it, of a clip
 //!   it aborts. The stage ends well in both cases, and the run's end is the sink's.
+//!
+//! # Steps
+//!
+//! Some filters look at other frames: at a window around their own, or at all before it by
+//! something that they carry along. A work that has such filters is cut into steps
+//! ([`Work::needs`]), and a frame goes through them one by one: in the pool for a step, then
+//! back in order until the window of the next one is there. [`Relay`] keeps the books.
+//!
+//! - At both ends of a clip the first and the last frame stand for those that are not there. A
+//!   clip may be shorter than a window.
+//! - A carried step is done for one frame at a time, in order, the rows of the frame in bands.
+//!   It never hears of frames that failed.
+//! - A frame that fails takes no further step, and those whose windows it is in fail with its
+//!   error, at every step.
+//! - A frame that was stopped between two steps is not begun. After a stop nothing stands for
+//!   the frames that are missing, so those that would look at them are left out too.
+//! - A frame's permit lasts until no window needs the frame any more, at every step; once it is
+//!   out, what its bytes take goes along with them. So the frames of one window hold permits
+//!   while the last of them waits for its own ([`frames_at_once`]). They fit by a check at the
+//!   first frame ([`Budget::windows`](crate::link::Budget::windows)), which fails the run
+//!   instead of letting it wait for good.
 
+mod beside;
 mod clock;
 mod context;
 mod epoch;
@@ -28,7 +50,9 @@ mod item;
 mod memory;
 mod meter;
 mod read;
+mod relay;
 mod send;
+mod steps;
 mod work;
 mod write;
 
@@ -42,11 +66,13 @@ use crate::link::{Item, Packet};
 pub use crate::plan::Bands;
 pub use context::{Context, Doing, Progress};
 pub use epoch::Epoch;
-pub use item::{admit, compute};
+pub(crate) use item::worked;
+pub use item::{Span, admit, compute};
 pub use memory::{Memory, memory};
 pub use meter::Meter;
 pub(crate) use read::refused;
 pub use read::{Reading, read_one, run_source};
+pub use relay::{Job, Relay, Through, frames_at_once};
 pub use work::{Computing, Split, pool, run_work};
 pub(crate) use write::end;
 pub use write::{deliver, run_sink};
@@ -98,18 +124,23 @@ pub trait Source: Sync {
     fn read(&self, ticket: Ticket) -> Packet;
 }
 
-/// Which other frames an item's work looks at, in frames.
+/// Which other frames a step looks at, in frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
-    /// Frames before it.
+    /// Frames before its own.
     pub before: usize,
-    /// Frames after it.
+    /// Frames after its own.
     pub after: usize,
-    /// Something is carried from frame to frame, so one step is serial.
+    /// Whether the step is done for one frame at a time.
     pub state: Serial,
 }
 
-/// Whether a work carries something from frame to frame.
+impl Needs {
+    /// The frame alone, beside others.
+    pub const NOTHING: Self = Self { before: 0, after: 0, state: Serial::Free };
+}
+
+/// Whether a step carries something from frame to frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Serial {
     /// Every frame stands for itself.
@@ -121,20 +152,29 @@ pub enum Serial {
 
 /// Computes.
 pub trait Work: Sync {
-    /// Which other frames it looks at.
-    fn needs(&self) -> Needs {
-        Needs::default()
+    /// Its steps, one or more, and what each looks at; the same at every call. More than one
+    /// step, or one that needs anything, is for jobs of `Order::Strict`.
+    fn needs(&self) -> &[Needs] {
+        &[Needs::NOTHING]
     }
 
     /// The most bytes that this item will hold at once: input, intermediates, output, and what
     /// each of its bands keeps. From the header alone, before anything is decoded. Called on
     /// one thread, in order of arrival. An error fails the item.
+    ///
+    /// Of a work with windows: through all steps, with what every step leaves behind, since
+    /// later windows may look at it when the output is there already; at least what the packet
+    /// holds; and the same for all frames, so that a `--mem` that is enough at first stays so.
+    /// A carried step runs in bands whatever `bands` says.
     fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64>;
 
-    /// Does it. Called concurrently, in the pool, with different packets. Must neither block
-    /// nor lock. The permit is not in the packet meanwhile. A panic fails the item; it is
-    /// caught by the caller, in one place for all works.
-    fn process(&self, packet: Packet, bands: Bands) -> Packet;
+    /// Does a step, 0... Called concurrently, in the pool, with different packets; for a carried
+    /// step one at a time. Must neither block nor lock. The permit is not in the packet
+    /// meanwhile. A panic fails the item; it is caught by the caller, in one place for all works.
+    ///
+    /// For a step with a window the parts are its frames, `before + after + 1`, oldest first,
+    /// shared with the windows beside it. What comes back is one part again.
+    fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet;
 }
 
 /// What a sink made of a packet.

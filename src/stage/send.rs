@@ -2,9 +2,8 @@
 
 use crossbeam_channel::Receiver;
 
-use super::{Context, Ended, Order};
+use super::{Context, Ended, Order, Span, worked};
 use crate::error::Stop;
-use crate::event::{Event, StageName};
 use crate::link::{Packet, Permit, Tx};
 use crate::ordered::{Reorder, Slots};
 
@@ -15,8 +14,8 @@ pub(super) struct Done {
     /// Nothing if the run was told to stop before its work began.
     pub(super) packet: Option<Packet>,
     pub(super) permit: Permit,
-    /// Start and length in seconds and the thread; nothing if it never was in the pool.
-    pub(super) span: Option<(f64, f64, usize)>,
+    /// Nothing if it never was in the pool.
+    pub(super) span: Option<Span>,
 }
 
 /// The sender: the only one that waits for room in the next link.
@@ -51,10 +50,8 @@ impl Sending<'_> {
 
     fn computed(&self, done: Done) -> Option<Packet> {
         let mut packet = done.packet?;
-        if let Some((start, seconds, thread)) = done.span {
-            let (seq, pixels) = (packet.seq, packet.notes.pixels);
-            self.context.progress.moved(StageName::Work);
-            self.context.observer.on(&Event::Worked { seq, pixels, start, seconds, thread });
+        if let Some(span) = done.span {
+            worked(&packet, span, self.context);
         }
         packet.permit = done.permit;
         packet.permit.shrink(packet.payload_bytes());

@@ -6,17 +6,21 @@
 //! goes into a channel that has room for every packet that can be in there.
 
 use std::convert::Infallible;
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::beside::Beside;
 use super::clock::PoolClock;
 use super::feed::Feeder;
-use super::send::Sending;
-use super::{Bands, Context, Doing, Ended, Needs, Order, Work};
+use super::relay::Relay;
+use super::send::{Done, Sending};
+use super::steps::Steps;
+use super::{Bands, Context, Doing, Ended, Order, Work, frames_at_once};
 use crate::error::{Error, Result, Stop};
 use crate::event::{Event, StageName};
-use crate::link::{Budget, Rx, Tx};
+use crate::link::{Budget, Received, Rx, Tx};
 use crate::ordered::Slots;
 
 /// What the threads of the pool share out among them: `--split`.
@@ -41,7 +45,7 @@ impl Split {
 
     /// Packets in the pool at once. Twice the threads, so that the next one is there already
     /// when a thread is done.
-    const fn at_once(self, threads: usize) -> usize {
+    pub(super) const fn at_once(self, threads: usize) -> usize {
         match self {
             Self::Bands => 1,
             Self::Frames | Self::Auto => 2 * threads,
@@ -89,15 +93,16 @@ pub fn pool(threads: usize) -> Result<ThreadPool> {
 ///
 /// With `Order::Strict` permits and places are taken in the order of arrival and kept until a
 /// packet has left, so they cover running and parked ones, and the oldest always has both:
-/// memory is bounded and nothing waits in a circle.
+/// memory is bounded and nothing waits in a circle. A work with steps (`stage` has the whole of
+/// it) has a thread more, which puts each frame into the pool again when its turn comes.
 ///
 /// Told to stop, it finishes what a thread of the pool has started on and drops the rest; the
 /// stream that it sends then ends as `Stopped`. In `Order::Strict` what follows a packet that
 /// was dropped is dropped too, so that what was sent has no holes.
 ///
 /// # Errors
-/// A cause of the stage's own, or `Echo` if a neighbour is gone. What is wrong with an item,
-/// a panic in its filters included, is a failed packet and no error.
+/// A cause of the stage's own, or `Echo` if a neighbour is gone. `Usage` if the frames that are
+/// looked at together are over the budget. What is wrong with an item, a panic in its filters included, is a failed packet and no error.
 pub fn run_work(
     work: &dyn Work,
     mut rx: Rx,
@@ -105,14 +110,12 @@ pub fn run_work(
     how: &Computing<'_>,
     context: &Context<'_>,
 ) -> Result<Ended, Stop> {
-    if work.needs() != Needs::default() {
-        return Err(Error::internal("filters that look at other frames have no runner").into());
-    }
+    let relay = Relay::new(work.needs(), how.order)?;
     let threads = how.pool.current_num_threads();
     context.started(StageName::Work, threads);
     let clock = PoolClock::start(how.pool);
     let queue = rx.queue().clone();
-    let ended = serve(work, &mut rx, tx, how, context, &clock);
+    let ended = serve(work, relay, &mut rx, tx, how, context, &clock);
     // Whoever sends to us must not wait for a room that stays full.
     drop(rx);
     context.progress.set(StageName::Work, Doing::Ended);
@@ -127,6 +130,7 @@ pub fn run_work(
 /// if both ends were clean.
 fn serve(
     work: &dyn Work,
+    relay: Relay,
     rx: &mut Rx,
     tx: Tx,
     how: &Computing<'_>,
@@ -135,27 +139,30 @@ fn serve(
 ) -> Result<(Tx, Ended), Stop> {
     let threads = how.pool.current_num_threads();
     // A packet has a place from admission until it was sent on; running ones have a second.
-    let places = Slots::new(2 * threads + 2);
-    let running = Slots::new(how.split.at_once(threads));
-    let (done, from_pool) = bounded(places.free().len());
+    // Those that wait for others to come keep theirs, so there are places for the others.
+    let places = Slots::new(2 * threads + 1 + frames_at_once(work.needs()));
+    let (done, computed) = bounded(places.all());
     let (here, gone) = bounded::<Infallible>(0);
     std::thread::scope(|scope| {
         let sender = Sending { order: how.order, places: places.clone(), context };
-        let sending = std::thread::Builder::new()
-            .name("work-out".into())
-            .spawn_scoped(scope, move || {
-                let ended = sender.run(&from_pool, tx);
-                drop(here);
-                // What still comes out of the pool holds memory that the coordinator may be
-                // waiting for.
-                from_pool.iter().for_each(drop);
-                ended
-            })
-            .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
-        let feeder = Feeder { work, how, context, clock, places, running, done, gone };
-        let fed = (how.started)().map_err(Stop::from);
-        let fed = fed.and_then(|()| how.pool.in_place_scope_fifo(|pool| feeder.run(rx, pool)));
-        drop(feeder);
+        let sending = spawn(scope, "work-out", move || {
+            let ended = sender.run(&computed, tx);
+            drop(here);
+            // What still comes holds memory that the coordinator may be waiting for.
+            computed.iter().for_each(drop);
+            ended
+        })?;
+        let feeder = Feeder { work, how, context, clock, places, gone };
+        let fed = (how.started)().map_err(Stop::from).and_then(|()| {
+            if relay.is_plain() {
+                let beside = Beside::new(&feeder, done);
+                how.pool.in_place_scope_fifo(|pool| {
+                    feeder.run(rx, |index, packet| beside.begin(index, packet, pool))
+                })
+            } else {
+                step_by_step(&feeder, relay, rx, done)
+            }
+        });
         let sent = sending.join();
         let sent = sent.unwrap_or_else(|_| Err(Error::internal("the sender panicked").into()));
         match (fed, sent) {
@@ -166,4 +173,40 @@ fn serve(
             (Err(stop), _) => Err(stop),
         }
     })
+}
+
+/// Runs the coordinator with a thread behind it that brings the frames through their steps.
+fn step_by_step(
+    feeder: &Feeder<'_>,
+    relay: Relay,
+    rx: &mut Rx,
+    done: Sender<Done>,
+) -> Result<Ended, Stop> {
+    // A packet that comes in here has a place, and the end has one too.
+    let (to_steps, arrivals) = bounded(feeder.places.all() + 1);
+    std::thread::scope(|scope| {
+        let steps = Steps::new(feeder, arrivals, done);
+        let stepping = spawn(scope, "work-steps", move || steps.run(relay))?;
+        let fed = feeder.run(rx, |_, packet| {
+            // If nobody takes it, the wait for the next place says so.
+            let _ = to_steps.try_send(Received::Packet(Box::new(packet)));
+            Ok(())
+        });
+        if let Ok(ended) = fed {
+            let _ = to_steps.try_send(Received::End(ended));
+        }
+        drop(to_steps);
+        let stepped = stepping.join();
+        stepped.map_err(|_| Error::internal("the thread of the steps panicked"))?;
+        fed
+    })
+}
+
+fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'scope,
+) -> Result<ScopedJoinHandle<'scope, T>> {
+    let started = Builder::new().name(name.into()).spawn_scoped(scope, run);
+    started.map_err(|e| Error::system(format!("failed to start a thread: {e}")))
 }

@@ -158,7 +158,7 @@ impl Work for ClipWork {
         Ok(coded + self.peak_bytes(threads))
     }
 
-    fn process(&self, mut packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, _: usize, mut packet: Packet, bands: Bands) -> Packet {
         packet.outcome = self
             .done(&mut packet, bands)
             .map(|payload| vec![Part { key: (packet.item.number, 0), payload }]);
@@ -212,7 +212,7 @@ mod tests {
         let part = Part { key: (1, 0), payload };
         let packet = Packet::new(7, Item::default(), Ok(vec![part]));
         assert!(work.peak(&packet, Bands::One).unwrap() >= 2 * layout.bytes());
-        let mut done = work.process(packet, Bands::One);
+        let mut done = work.process(0, packet, Bands::One);
         assert_eq!((done.seq, done.notes.pixels), (7, 35 * 21));
         match take(&mut done)? {
             Payload::Frame(frame) => Ok(Arc::unwrap_or_clone(frame)),
@@ -253,7 +253,7 @@ mod tests {
         let pool = Arc::new(BufferPool::new(1));
         let layout = layout(Depth::U8);
         let work = work(&Chain::default(), layout, 1, pool).unwrap();
-        let done = work.process(Packet::bytes(0, Item::default(), vec![1]), Bands::One);
+        let done = work.process(0, Packet::bytes(0, Item::default(), vec![1]), Bands::One);
         assert!(done.outcome.is_err());
     }
     #[test]
@@ -279,7 +279,7 @@ mod tests {
         let outgoing = Outgoing::Files(EncodeOptions::default(), Format::Qoi);
         let chain = Chain::parse("negate").unwrap();
         let work = ClipWork::new(&chain, &incoming, &outgoing, 1, pool.clone()).unwrap();
-        let run = |bytes| work.process(Packet::bytes(0, Item::default(), bytes), Bands::One);
+        let run = |bytes| work.process(0, Packet::bytes(0, Item::default(), bytes), Bands::One);
         let mut done = run(png(35, Model::Rgb));
         let Payload::Bytes(bytes) = take(&mut done).unwrap() else { panic!("a frame") };
         let header = codec::probe(&bytes, &Limits { max_pixels: 10_000 }).unwrap();

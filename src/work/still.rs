@@ -132,7 +132,7 @@ impl Work for StillWork {
         Ok(self.peak_bytes(bytes, &header, &plan, bands))
     }
 
-    fn process(&self, mut packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, _: usize, mut packet: Packet, bands: Bands) -> Packet {
         packet.outcome = self.picture(&mut packet, bands).map(|bytes| {
             vec![Part { key: (packet.item.number, 0), payload: Payload::Bytes(bytes) }]
         });
@@ -209,7 +209,7 @@ mod tests {
             Ok(peak) => assert!(peak > 0),
             Err(error) => return Packet::failed(0, Item::default(), error),
         }
-        work.process(packet, Bands::One)
+        work.process(0, packet, Bands::One)
     }
 
     fn coded(packet: Packet) -> Vec<u8> {

@@ -111,7 +111,7 @@ impl Work for Square {
         if (self.too_large)(n) { Err(Error::input("too large")) } else { Ok((self.peak)(n)) }
     }
 
-    fn process(&self, packet: Packet, _: Bands) -> Packet {
+    fn process(&self, _: usize, packet: Packet, _: Bands) -> Packet {
         let n = number(&packet);
         self.begun.lock().unwrap().push(n);
         let peak = (self.peak)(n);
@@ -187,12 +187,12 @@ impl Work for UntilStopped {
         self.square.peak(packet, bands)
     }
 
-    fn process(&self, packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet {
         self.begun.store(true, Ordering::Relaxed);
         while !self.cancel.is_requested() {
             sleep(Duration::from_millis(1));
         }
-        self.square.process(packet, bands)
+        self.square.process(step, packet, bands)
     }
 }
 

@@ -1,0 +1,173 @@
+//! Frames step by step: a thread that puts them into the pool each time their turn comes.
+//!
+//! It waits for nothing but its two inboxes, which have room for all that can come, so neither
+//! the coordinator nor the pool ever waits for it, and it decides alone what is done next.
+
+use std::ops::Range;
+
+use crossbeam_channel::{Receiver, RecvError, Sender, bounded, select};
+use rayon::ScopeFifo;
+
+use super::feed::Feeder;
+use super::relay::{Job, Relay, Through};
+use super::send::Done;
+use super::{Bands, Context, Ended, Serial, Span, compute};
+use crate::link::{Packet, Permit, Received};
+
+/// What that thread and the pool share.
+pub(super) struct Steps<'a> {
+    feeder: &'a Feeder<'a>,
+    /// Packets with their permits, each with a place, and how the stream ended.
+    arrivals: Receiver<Received>,
+    to_us: Sender<Stepped>,
+    results: Receiver<Stepped>,
+    /// To the sender.
+    done: Sender<Done>,
+    /// Jobs in the pool at once.
+    at_once: usize,
+}
+
+/// What became of a job.
+struct Stepped {
+    step: usize,
+    index: u64,
+    /// Nothing if the run was told to stop before it began.
+    packet: Option<(Packet, Span)>,
+}
+
+/// What is known of the stream of packets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Feed {
+    /// More may come.
+    Open,
+    /// Nothing more comes; what is there may go on.
+    Over,
+    /// The run stops: nothing is begun any more.
+    Stopped,
+}
+
+impl<'a> Steps<'a> {
+    pub(super) fn new(
+        feeder: &'a Feeder<'a>,
+        arrivals: Receiver<Received>,
+        done: Sender<Done>,
+    ) -> Self {
+        let how = feeder.how;
+        let at_once = how.split.at_once(how.pool.current_num_threads());
+        let (to_us, results) = bounded(at_once);
+        Self { feeder, arrivals, to_us, results, done, at_once }
+    }
+
+    /// Brings everything through that comes, and says of the rest that it was not begun.
+    pub(super) fn run(self, relay: Relay) {
+        let pool = self.feeder.how.pool;
+        let rest = pool.in_place_scope_fifo(|pool| self.bring(relay, pool));
+        let mut index = rest.end;
+        rest.for_each(|index| self.leave_out(index, Permit::none()));
+        // The coordinator may be waiting for the places and the memory of what it hands over.
+        for received in &self.arrivals {
+            if let Received::Packet(packet) = received {
+                self.leave_out(index, packet.permit);
+                index += 1;
+            }
+        }
+    }
+
+    /// Works until nothing is left to do, and gives back what has not left.
+    fn bring<'s>(&'s self, mut relay: Relay, pool: &ScopeFifo<'s>) -> Range<u64> {
+        let Context { progress, cancel, .. } = *self.feeder.context;
+        let (mut running, mut feed) = (0, Feed::Open);
+        loop {
+            if cancel.is_requested() {
+                feed = Feed::Stopped;
+            }
+            while feed != Feed::Stopped && running < self.at_once {
+                let Some(job) = relay.next_job() else { break };
+                running += 1;
+                pool.spawn_fifo(move |_| self.compute(job));
+            }
+            while let Some(through) = relay.pop() {
+                self.pass_on(through);
+            }
+            progress.parked(relay.waiting().saturating_sub(running as u64));
+            if running == 0 && feed != Feed::Open {
+                progress.parked(0);
+                return relay.give_up();
+            }
+            match self.news(feed) {
+                News::Arrived(packet) => relay.arrive(packet),
+                News::Ended(Ended::All) => {
+                    relay.end();
+                    feed = Feed::Over;
+                }
+                // Nothing is made up for what is missing.
+                News::Ended(Ended::Stopped) => feed = Feed::Over,
+                News::Broken => feed = Feed::Stopped,
+                News::Done(stepped) => {
+                    running -= 1;
+                    progress.stepped();
+                    if let Some((packet, span)) = stepped.packet {
+                        relay.done(stepped.step, stepped.index, packet, span);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for whatever comes first.
+    fn news(&self, feed: Feed) -> News {
+        let arrived = |received: Result<Received, RecvError>| match received {
+            Ok(Received::Packet(packet)) => News::Arrived(*packet),
+            Ok(Received::End(ended)) => News::Ended(ended),
+            Err(RecvError) => News::Broken,
+        };
+        // This end of the results is ours too, so they do not break.
+        let stepped =
+            |stepped: Result<Stepped, RecvError>| stepped.map_or(News::Broken, News::Done);
+        if feed != Feed::Open {
+            return stepped(self.results.recv());
+        }
+        select! {
+            recv(self.results) -> result => stepped(result),
+            recv(self.arrivals) -> received => arrived(received),
+        }
+    }
+
+    /// In the pool: the step begins here, or never if the run was told to stop.
+    fn compute(&self, job: Job) {
+        let Feeder { work, how, context, .. } = *self.feeder;
+        let Job { step, index, state, packet } = job;
+        let packet = if context.cancel.is_requested() {
+            drop(packet);
+            None
+        } else {
+            // While one frame is at a carried step those behind it wait, so all threads help it.
+            let bands = if state == Serial::Carried { Bands::Many } else { how.split.bands() };
+            Some(self.feeder.in_pool(|| compute(work, step, packet, bands, context.epoch)))
+        };
+        // There is room: as many as there is room for are in the pool.
+        let _ = self.to_us.try_send(Stepped { step, index, packet });
+    }
+
+    /// A frame is through all steps.
+    fn pass_on(&self, through: Through) {
+        let Through { index, mut packet, span } = through;
+        let permit = std::mem::take(&mut packet.permit);
+        // There is room: this packet has a place.
+        let _ = self.done.try_send(Done { index, packet: Some(packet), permit, span });
+    }
+
+    /// A frame that was not begun, or was stopped on its way.
+    fn leave_out(&self, index: u64, permit: Permit) {
+        let _ = self.done.try_send(Done { index, packet: None, permit, span: None });
+    }
+}
+
+/// What comes to this thread.
+enum News {
+    Arrived(Packet),
+    Ended(Ended),
+    /// The coordinator failed.
+    Broken,
+    Done(Stepped),
+}
