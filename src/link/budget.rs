@@ -289,8 +289,10 @@ impl Permit {
         }
         self.bytes -= back;
         if let Some(shared) = &self.from {
-            shared.lock().give_back(self.share, back);
+            let mut state = shared.lock();
+            state.give_back(self.share, back);
             shared.gauge.fetch_sub(back, Ordering::Relaxed);
+            drop(state);
             shared.freed.notify_all();
         }
     }
@@ -419,6 +421,64 @@ mod tests {
             let _large = rx.recv().unwrap();
             assert_eq!(frames.used(), 110, "beside what stands behind it");
         });
+    }
+
+    #[test]
+    fn a_window_waits_for_its_next_frame_and_for_nothing_else() {
+        let (ahead, frames) = pair(100);
+        let own = ahead.take(10).unwrap();
+        frames.windows(4, 20).unwrap();
+        let mut window = vec![frames.exchange(own, 20).unwrap()];
+        // What the other three may need is left to them.
+        let _read = ahead.take(10).unwrap();
+        assert!(fits(&ahead, 10) && !fits(&ahead, 11));
+        window.extend([(); 3].map(|()| frames.take(20).unwrap()));
+        assert!(fits(&frames, 10) && !fits(&frames, 11), "the window is there: as ever");
+        window.pop();
+        assert!(fits(&frames, 40), "it waits for this one, whatever it takes");
+        let (ahead, frames) = pair(100);
+        frames.windows(3, 30).unwrap();
+        let _window = [(); 2].map(|()| frames.take(30).unwrap());
+        assert!(fits(&ahead, 50), "and for what was not read yet");
+        let _newest = frames.take(10).unwrap();
+        assert!(!fits(&ahead, 50));
+    }
+
+    #[test]
+    fn windows_over_the_budget_are_refused_with_a_size_that_would_do() {
+        let gauge = Arc::default();
+        for over in [Over::Alone, Over::Refuse] {
+            let error = Budget::new(1 << 20, over).windows(7, 300 << 10).unwrap_err();
+            let text = "the chain looks at 7 frames at once, which need 2.05 MiB, over the \
+                        1.00 MiB that frames have of --mem; --mem 2.1M would do";
+            assert_eq!(
+                (error.kind(), error.to_string().as_str()),
+                (crate::error::Kind::Usage, text)
+            );
+            assert!(Budget::new(7 * (300 << 10), over).windows(7, 300 << 10).is_ok());
+        }
+        // In a part of it, the whole has to be that much larger.
+        let part =
+            |mem: u64| Budget::part(mem - mem / 4, mem, Over::Refuse, &Cancel::default(), &gauge);
+        for (mem, bytes) in [(7, 200), (64, 220), (1001, 251), (1003, 254)] {
+            let error = part(mem).windows(3, bytes).unwrap_err().to_string();
+            let (_, size) = error.split_once("; --mem ").unwrap();
+            let size: u64 = size.trim_end_matches(" would do").parse().unwrap();
+            assert!(part(size).windows(3, bytes).is_ok(), "{mem} {bytes}: {error}");
+            assert!(size <= 5 * bytes, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_permit_is_split_without_a_byte_lost() {
+        let budget = Budget::new(100, Over::Refuse);
+        let mut rest = budget.take(30).unwrap();
+        let part = rest.split(20);
+        assert_eq!((rest.bytes(), part.bytes(), budget.used()), (10, 20, 30));
+        assert_eq!(rest.split(50).bytes(), 10);
+        assert_eq!((rest.bytes(), budget.used()), (0, 20));
+        drop(part);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

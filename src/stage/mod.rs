@@ -49,6 +49,8 @@ mod feed;
 mod item;
 mod memory;
 mod meter;
+#[cfg(test)]
+pub(crate) mod naive;
 mod read;
 mod relay;
 mod send;

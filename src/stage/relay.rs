@@ -113,6 +113,7 @@ impl Relay {
     /// call the frames whose windows reach beyond it stay where they are.
     pub fn end(&mut self) {
         self.total = Some(self.arrived);
+        self.release();
     }
 
     /// Something that can be done now. Later steps come first: the older a frame, the sooner it
@@ -289,4 +290,206 @@ fn offset(first: u64, index: u64) -> usize {
 
 fn lost() -> Error {
     Error::internal("a frame is gone before its last window")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::naive::{stir, through};
+    use super::*;
+    use crate::link::{Budget, Item, Over, Payload};
+
+    const SPAN: Span = Span { start: 0.0, seconds: 1.0, thread: 0 };
+
+    fn number(part: &Part) -> u64 {
+        let Payload::Bytes(bytes) = &part.payload else { panic!("a frame") };
+        u64::from_le_bytes(bytes[..].try_into().unwrap())
+    }
+
+    fn packet(seq: u64, value: Result<u64>) -> Packet {
+        match value {
+            Ok(value) => Packet::bytes(seq, Item::default(), value.to_le_bytes().to_vec()),
+            Err(error) => Packet::failed(seq, Item::default(), error),
+        }
+    }
+
+    fn values(packet: &Packet) -> Result<Vec<u64>> {
+        packet
+            .outcome
+            .as_deref()
+            .map(|parts| parts.iter().map(number).collect())
+            .map_err(Clone::clone)
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Needs>> {
+        let state = prop_oneof![Just(Serial::Free), Just(Serial::Carried)];
+        let needs = (0..4_usize, 0..4_usize, state);
+        vec(needs.prop_map(|(before, after, state)| Needs { before, after, state }), 1..=4)
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_back_first_each_frame_sees_its_window(
+            needs in steps(),
+            broken in vec(prop::bool::weighted(0.1), 0..14),
+            seed: u64,
+        ) {
+            let frames: Vec<Result<u64>> = broken.iter().zip(0..).map(|(broken, at)| {
+                if *broken { Err(Error::input(format!("frame {at}"))) } else { Ok(at) }
+            }).collect();
+            let want = through(&needs, frames.clone(), |_, _| None);
+            let budget = Budget::new(1 << 20, Over::Refuse);
+            let mut relay = Relay::new(&needs, Order::Strict).unwrap();
+            let mut carried = vec![0; needs.len()];
+            let (mut coming, mut at_work, mut got) = (frames.into_iter(), Vec::new(), Vec::new());
+            let mut draw = seed;
+            let mut ended = false;
+            loop {
+                while let Some(job) = relay.next_job() {
+                    let at = needs[job.step];
+                    let window = values(&job.packet).unwrap();
+                    prop_assert_eq!(window.len(), at.before + at.after + 1);
+                    let same = |other: &Job| other.step == job.step;
+                    prop_assert!(job.state == Serial::Free || !at_work.iter().any(|(job, _)| same(job)));
+                    // A carried step's result is settled when it begins: nothing overtakes it.
+                    let value = stir(job.step, &window, &mut carried[job.step], job.state);
+                    at_work.push((job, value));
+                }
+                while let Some(Through { index, packet, .. }) = relay.pop() {
+                    prop_assert_eq!((index, packet.seq), (got.len() as u64, got.len() as u64));
+                    got.push(values(&packet).map(|values| values[0]));
+                }
+                if at_work.is_empty() {
+                    // Nothing moves before the next frame comes, and these are held for it.
+                    let kept = if ended { 0 } else { frames_at_once(&needs) - 1 };
+                    prop_assert_eq!(relay.held.len(), kept.min(relay.arrived as usize));
+                    if ended {
+                        break;
+                    }
+                }
+                draw = draw.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+                let choice = (draw >> 33) as usize % (at_work.len() + 1);
+                if choice < at_work.len() {
+                    let (job, value) = at_work.swap_remove(choice);
+                    relay.done(job.step, job.index, packet(job.packet.seq, Ok(value)), SPAN);
+                } else if let Some(value) = coming.next() {
+                    let mut packet = packet(relay.arrived, value);
+                    packet.permit = budget.take(100).unwrap();
+                    relay.arrive(packet);
+                } else {
+                    relay.end();
+                    ended = true;
+                }
+            }
+            prop_assert_eq!(got, want);
+            prop_assert_eq!((budget.used(), relay.waiting()), (0, 0));
+        }
+    }
+
+    fn window(before: usize, after: usize) -> Needs {
+        Needs { before, after, state: Serial::Free }
+    }
+
+    #[test]
+    fn the_ends_stand_for_what_is_beyond_them() {
+        let mut relay = Relay::new(&[window(5, 5)], Order::Strict).unwrap();
+        relay.arrive(packet(0, Ok(7)));
+        assert!(relay.next_job().is_none(), "more may come");
+        relay.end();
+        assert_eq!(values(&relay.next_job().unwrap().packet), Ok(vec![7; 11]));
+        let mut relay = Relay::new(&[window(1, 2)], Order::Strict).unwrap();
+        (0..3).for_each(|n| relay.arrive(packet(n, Ok(n))));
+        relay.end();
+        let windows =
+            std::iter::from_fn(|| relay.next_job()).map(|job| values(&job.packet).unwrap());
+        assert_eq!(windows.collect::<Vec<_>>(), [[0, 0, 1, 2], [0, 1, 2, 2], [1, 2, 2, 2]]);
+    }
+
+    #[test]
+    fn a_permit_follows_the_bytes_and_the_rest_stays_for_the_windows() {
+        let budget = Budget::new(100, Over::Refuse);
+        let mut relay = Relay::new(&[window(1, 0)], Order::Strict).unwrap();
+        let arrive = |relay: &mut Relay, seq| {
+            let mut packet = packet(seq, Ok(seq));
+            packet.permit = budget.take(20).unwrap();
+            relay.arrive(packet);
+            let job = relay.next_job().unwrap();
+            relay.done(job.step, job.index, super::tests::packet(seq, Ok(seq)), SPAN);
+            relay.pop().unwrap()
+        };
+        let first = arrive(&mut relay, 0);
+        assert_eq!((first.packet.permit.bytes(), budget.used()), (8, 20));
+        drop(first);
+        assert_eq!(budget.used(), 12, "the next window has it");
+        let second = arrive(&mut relay, 1);
+        assert_eq!((second.index, budget.used()), (1, 20));
+        assert_eq!(relay.give_up(), 2..2);
+        assert_eq!(budget.used(), 8);
+    }
+
+    #[test]
+    fn the_last_window_is_alone_with_a_frame() {
+        let mut relay = Relay::new(&[window(1, 0)], Order::Strict).unwrap();
+        let layout = crate::frame::Layout::new(
+            crate::frame::Size::new(2, 2),
+            crate::frame::Model::Gray,
+            crate::frame::Depth::U8,
+        );
+        let frame = std::sync::Arc::new(crate::frame::Frame::zeroed(layout.unwrap()));
+        let seen = std::sync::Arc::downgrade(&frame);
+        for seq in 0..3 {
+            let payload =
+                if seq == 0 { Payload::Frame(frame.clone()) } else { Payload::Bytes(vec![]) };
+            let part = Part { key: (seq, 0), payload };
+            relay.arrive(Packet::new(seq, Item::default(), Ok(vec![part])));
+        }
+        drop(frame);
+        let first = relay.next_job().unwrap();
+        let second = relay.next_job().unwrap();
+        drop(first);
+        assert_eq!(seen.strong_count(), 1, "the second has it");
+        drop(second);
+        assert_eq!(seen.strong_count(), 0);
+    }
+
+    #[test]
+    fn steps_need_an_order_and_a_work_needs_a_step() {
+        for (needs, order, fine) in [
+            (&[Needs::NOTHING][..], Order::Any, true),
+            (&[Needs::NOTHING; 2], Order::Any, false),
+            (&[Needs::NOTHING; 2], Order::Strict, true),
+            (&[window(0, 1)], Order::Any, false),
+            (&[], Order::Strict, false),
+        ] {
+            assert_eq!(Relay::new(needs, order).is_ok(), fine, "{needs:?} {order:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_its_own_reason_and_passes_it_on() {
+        let mut relay = Relay::new(&[window(1, 1), window(0, 0)], Order::Strict).unwrap();
+        for seq in 0..5 {
+            let broken = |name: &str| Err(Error::input(name));
+            let value = match seq {
+                1 => broken("one"),
+                2 => broken("two"),
+                _ => Ok(seq),
+            };
+            relay.arrive(packet(seq, value));
+        }
+        relay.end();
+        while let Some(job) = relay.next_job() {
+            relay.done(job.step, job.index, packet(job.packet.seq, Ok(0)), SPAN);
+        }
+        let all = std::iter::from_fn(|| relay.pop());
+        let all: Vec<String> = all
+            .map(|through| match values(&through.packet) {
+                Ok(_) => "fine".into(),
+                Err(error) => error.to_string(),
+            })
+            .collect();
+        assert_eq!(all, ["one", "one", "two", "two", "fine"]);
+    }
 }

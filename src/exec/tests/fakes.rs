@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::event::{Event, Observer};
-use crate::link::{Item, Packet, Payload};
+use crate::link::{Item, Packet, Part, Payload};
 use crate::stage::{
     Bands, Cancel, Order, Sink, SinkError, Source, Ticket, WhenStopped, Work, Written,
 };
@@ -95,13 +95,19 @@ impl Default for Square {
     }
 }
 
+/// The numbers in a packet, one a part.
+pub fn numbers(packet: &Packet) -> Vec<u64> {
+    let number = |part: &Part| match &part.payload {
+        Payload::Bytes(bytes) => u64::from_le_bytes(bytes[..].try_into().unwrap()),
+        Payload::Frame(_) => panic!("a frame"),
+    };
+    packet.outcome.as_deref().unwrap().iter().map(number).collect()
+}
+
 fn number(packet: &Packet) -> u64 {
-    match packet.outcome.as_deref() {
-        Ok([part]) => match &part.payload {
-            Payload::Bytes(bytes) => u64::from_le_bytes(bytes[..].try_into().unwrap()),
-            Payload::Frame(_) => panic!("a frame"),
-        },
-        other => panic!("{other:?}"),
+    match numbers(packet)[..] {
+        [number] => number,
+        ref others => panic!("{others:?}"),
     }
 }
 

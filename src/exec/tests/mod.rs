@@ -2,6 +2,7 @@
 
 mod fakes;
 mod schedules;
+mod steps;
 mod supervision;
 
 use std::sync::Arc;
@@ -402,7 +403,7 @@ fn over_pipes(
                 let computing = Computing {
                     pool: &pool,
                     split: Split::Auto,
-                    order: Order::Any,
+                    order: source.order(),
                     budget: &frames,
                     started: &|| Ok(()),
                 };
