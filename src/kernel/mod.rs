@@ -14,6 +14,7 @@ mod fixed;
 pub mod grid;
 pub mod load;
 pub mod lookup;
+mod network;
 pub mod pick;
 pub mod planar;
 pub mod point;
