@@ -4,7 +4,7 @@ use super::{BoxRows, Rows};
 
 /// Declares a node that changes pixels of `components` in place.
 macro_rules! in_place {
-    ($(#[$meta:meta])* $name:ident, $pixel:expr) => {
+    ($(#[$meta:meta])* $name:ident, $change:ident) => {
         $(#[$meta])*
         pub struct $name<'a> {
             up: BoxRows<'a>,
@@ -26,11 +26,7 @@ macro_rules! in_place {
 
             fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
                 self.up.row(plane, y, out);
-                for pixel in out.chunks_exact_mut(self.components) {
-                    if let Some((alpha, color)) = pixel.split_last_mut() {
-                        $pixel(*alpha, color);
-                    }
-                }
+                $change(out, self.components);
             }
         }
     };
@@ -39,16 +35,35 @@ macro_rules! in_place {
 in_place!(
     /// Colour times alpha: what area operations and resampling work on.
     Premultiply,
-    |alpha: f32, color: &mut [f32]| color.iter_mut().for_each(|v| *v *= alpha)
+    premultiply
 );
 
 in_place!(
     /// Colour by alpha; colour is 0 where alpha is not over 0.
     Unpremultiply,
-    |alpha: f32, color: &mut [f32]| {
-        color.iter_mut().for_each(|v| *v = if alpha > 0.0 { *v / alpha } else { 0.0 });
-    }
+    unpremultiply
 );
+
+/// Colour times alpha in pixels of `components`, alpha the last.
+pub(in crate::kernel) fn premultiply(values: &mut [f32], components: usize) {
+    each(values, components, |alpha, color| color.iter_mut().for_each(|v| *v *= alpha));
+}
+
+/// Colour by alpha; colour is 0 where alpha is not over 0.
+pub(in crate::kernel) fn unpremultiply(values: &mut [f32], components: usize) {
+    each(values, components, |alpha, color| {
+        color.iter_mut().for_each(|v| *v = if alpha > 0.0 { *v / alpha } else { 0.0 });
+    });
+}
+
+#[inline(always)]
+fn each(values: &mut [f32], components: usize, pixel: impl Fn(f32, &mut [f32])) {
+    for values in values.chunks_exact_mut(components) {
+        if let Some((alpha, color)) = values.split_last_mut() {
+            pixel(*alpha, color);
+        }
+    }
+}
 
 /// Colour over an opaque background; alpha goes.
 pub struct Flatten<'a> {

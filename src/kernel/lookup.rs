@@ -137,7 +137,7 @@ pub(in crate::kernel) fn nearest_place(v: f32, low: f32, scale: f32, last: f32) 
 
 /// To 0..=last; NaN becomes 0.
 #[inline(always)]
-fn within(at: f32, last: f32) -> f32 {
+pub(in crate::kernel) fn within(at: f32, last: f32) -> f32 {
     let at = if at > 0.0 { at } else { 0.0 };
     if at < last { at } else { last }
 }

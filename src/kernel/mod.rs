@@ -26,6 +26,7 @@ mod spline;
 pub mod taps;
 #[cfg(test)]
 mod testing;
+pub mod time;
 pub mod turn;
 pub mod view;
 pub mod weights;
@@ -47,6 +48,7 @@ pub use rank::RankRows;
 pub use resample::ResampleRows;
 pub use rotate::RotateRows;
 pub use taps::Taps;
+pub use time::{Follower, MeanOfFrames, Pull, RankOfFrames};
 pub use turn::TurnRows;
 pub use view::{Codes, PlaneMut, RowMut, Slab, View, Wide};
 pub use weights::{AxisMap, AxisWeights};

@@ -14,6 +14,15 @@ pub enum Codes<'a> {
 }
 
 impl<'a> Codes<'a> {
+    /// Samples.
+    pub(in crate::kernel) const fn len(self) -> usize {
+        match self {
+            Self::U8(v) => v.len(),
+            Self::U16(v) => v.len(),
+            Self::F32(v) => v.len(),
+        }
+    }
+
     fn part(self, start: usize, len: usize) -> Self {
         match self {
             Self::U8(v) => Self::U8(&v[start..start + len]),
@@ -90,6 +99,31 @@ pub enum RowMut<'a> {
     },
     /// Floats.
     F32(&'a mut [f32]),
+}
+
+impl RowMut<'_> {
+    /// What is in the row, to read.
+    pub(in crate::kernel) const fn codes(&self) -> Codes<'_> {
+        match self {
+            Self::U8(v) => Codes::U8(v),
+            Self::U16 { row, .. } => Codes::U16(row),
+            Self::F32(v) => Codes::F32(v),
+        }
+    }
+
+    /// Samples.
+    pub(in crate::kernel) const fn len(&self) -> usize {
+        self.codes().len()
+    }
+
+    /// The code that stands for 1.
+    pub(in crate::kernel) const fn max(&self) -> f32 {
+        match self {
+            Self::U8(_) => 255.0,
+            Self::U16 { max, .. } => *max,
+            Self::F32(_) => 1.0,
+        }
+    }
 }
 
 /// One plane to write, or a band of its rows.
