@@ -1,11 +1,13 @@
-//! The algebra that every filter compiles to: pointwise maps on reals, area operations and
-//! geometry. The engine knows these few shapes and no filter by name.
+//! The algebra that every filter compiles to: pointwise maps on reals, area operations, geometry
+//! and, in `sequence`, operations over the frames of a clip. The engine knows these few shapes
+//! and no filter by name.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::sequence::Time;
 use crate::error::Result;
 use crate::frame::{Layout, Size};
 
@@ -18,6 +20,11 @@ pub trait Filter: Send + Sync + fmt::Display {
     /// What the filter makes of the frame's colour profile.
     fn profile(&self) -> ProfileChange {
         ProfileChange::Keep
+    }
+
+    /// True if it works over the frames of a clip, so that a picture by itself is not enough.
+    fn over_time(&self) -> bool {
+        false
     }
 }
 
@@ -48,6 +55,8 @@ pub enum Op {
     Area(Area),
     /// Pixels move.
     Geometry(Geometry),
+    /// Frames of a clip meet.
+    Time(Time),
 }
 
 /// The three reals that a pointwise map sees.

@@ -7,7 +7,7 @@ use super::algebra::{Context, Filter, Op, ProfileChange};
 use super::args::{Args, RawArg};
 use super::spec::{Formula, Spec};
 use super::text::{ArgError, Text};
-use super::{area, blur, color, curves, geometry, icc, lut, resize, suggest, tone, turn};
+use super::{area, blur, color, curves, geometry, icc, lut, resize, suggest, time, tone, turn};
 use crate::error::Result;
 
 /// A filter from the catalogue with its arguments.
@@ -31,9 +31,13 @@ impl Filter for Call {
     fn profile(&self) -> ProfileChange {
         self.formula.profile
     }
+
+    fn over_time(&self) -> bool {
+        self.formula.over_time
+    }
 }
 
-static FAMILIES: [&[Spec]; 10] = [
+static FAMILIES: [&[Spec]; 11] = [
     tone::SPECS,
     color::SPECS,
     icc::SPECS,
@@ -44,15 +48,17 @@ static FAMILIES: [&[Spec]; 10] = [
     resize::SPECS,
     geometry::SPECS,
     turn::SPECS,
+    time::SPECS,
 ];
 
 /// Names that people try and that we lack, each with what to use instead.
-const ELSEWHERE: [(&str, &str); 47] = [
-    ("atadenoise", "use median or gblur"),
+const ELSEWHERE: [(&str, &str); 49] = [
+    ("atadenoise", "use hqdn3d"),
     ("auto-orient", "pictures are turned upright without asking"),
     ("autorotate", "pictures are turned upright without asking"),
     ("avgblur", "use boxblur with lp=1"),
     ("bilateral", "use median, which keeps edges as well"),
+    ("blend", "use tblend or tmix"),
     ("blur", "use gblur=sigma=..."),
     ("brightness", "use eq=brightness=..."),
     ("cas", "use unsharp"),
@@ -68,13 +74,13 @@ const ELSEWHERE: [(&str, &str); 47] = [
     ("format", "use --format for pictures, --pix-fmt for clips"),
     ("fps", "use --r"),
     ("geq", "use lutrgb or lutyuv where the place of a pixel does not matter"),
-    ("hqdn3d", "use median or gblur"),
     ("huesaturation", "use hue"),
     ("kirsch", "use sobel, or convolution with its matrices"),
     ("lut", "use lutrgb or lutyuv"),
+    ("mix", "use tmix"),
     ("modulate", "use hue=h=...:s=..."),
     ("monochrome", "use gray"),
-    ("nlmeans", "use median or gblur"),
+    ("nlmeans", "use hqdn3d for clips, median or gblur for pictures"),
     ("noformat", "use --format for pictures, --pix-fmt for clips"),
     ("normalize", "use levels"),
     ("null", "leave it out: without filters pixels pass unchanged"),
@@ -89,6 +95,7 @@ const ELSEWHERE: [(&str, &str); 47] = [
     ("smartblur", "use gblur, or unsharp with a negative amount"),
     ("strip", "use --strip-metadata"),
     ("thumbnail", "use resize"),
+    ("tmedian", "use tblend=mode=median"),
     ("trim", "use --ss, --to and --t"),
     ("vibrance", "use saturation"),
     ("yadif", "deinterlace in the decoder: --input-args '-vf yadif'"),

@@ -16,6 +16,7 @@ mod lut;
 pub mod param;
 pub mod render;
 mod resize;
+pub mod sequence;
 pub mod spec;
 mod spline;
 pub mod suggest;
@@ -23,6 +24,7 @@ pub mod syntax;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod time;
 mod tone;
 mod transfer;
 mod turn;
@@ -31,3 +33,4 @@ pub use algebra::{
     Affine3, Area, AreaKind, Channels, Context, Curve, Dihedral, Filter, Geometry, Kernel, Map, Op,
     PixelFunction, Point, ProfileChange, Space, Window,
 };
+pub use sequence::{Around, Blend, Follow, Pulls, Time};

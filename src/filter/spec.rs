@@ -3,6 +3,7 @@
 use super::algebra::{Context, Op, ProfileChange};
 use super::args::{Args, Signature};
 use super::param::Param;
+use super::sequence::Time;
 use super::text::ArgError;
 use crate::error::Result;
 
@@ -47,11 +48,14 @@ pub enum Family {
     Area,
     /// Sizes and positions.
     Geometry,
+    /// Frames of a clip together.
+    Time,
 }
 
 impl Family {
     /// All, in the order of the help.
-    pub const ALL: [Self; 5] = [Self::Tone, Self::Color, Self::Lut, Self::Area, Self::Geometry];
+    pub const ALL: [Self; 6] =
+        [Self::Tone, Self::Color, Self::Lut, Self::Area, Self::Geometry, Self::Time];
 
     /// The heading.
     pub const fn title(self) -> &'static str {
@@ -61,6 +65,7 @@ impl Family {
             Self::Lut => "curves and tables",
             Self::Area => "blur, sharpen, edges",
             Self::Geometry => "size and position",
+            Self::Time => "over the frames of a clip",
         }
     }
 }
@@ -69,6 +74,7 @@ impl Family {
 pub struct Formula {
     pub(super) compile: Compile,
     pub(super) profile: ProfileChange,
+    pub(super) over_time: bool,
 }
 
 type Compile = Box<dyn Fn(&Context<'_>) -> Result<Vec<Op>> + Send + Sync>;
@@ -84,7 +90,12 @@ impl Formula {
     pub fn per_frame(
         compile: impl Fn(&Context<'_>) -> Result<Vec<Op>> + Send + Sync + 'static,
     ) -> Self {
-        Self { compile: Box::new(compile), profile: ProfileChange::Keep }
+        Self { compile: Box::new(compile), profile: ProfileChange::Keep, over_time: false }
+    }
+
+    /// One operation over the frames of a clip.
+    pub fn over_time(time: Time) -> Self {
+        Self { over_time: true, ..Self::fixed(vec![Op::Time(time)]) }
     }
 
     /// The same, leaving the samples in sRGB.

@@ -1,21 +1,11 @@
 //! Running a plan on a frame: segment after segment, each in bands of rows.
 
-use rayon::prelude::*;
-
 use super::Plan;
+use super::bands::{self, Band, Bands};
 use super::lower::{Head, Segment};
 use crate::error::{Error, Result};
-use crate::frame::{BufferPool, Frame, PlaneShape, Siting};
+use crate::frame::{BufferPool, Frame, Siting};
 use crate::kernel::{BoxRows, Load, PlaneMut, RotateRows, Slab, TurnRows, View, fill};
-
-/// How one frame is spread over the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bands {
-    /// The calling thread does all of it.
-    One,
-    /// Bands of rows, for whichever threads of the current rayon pool are idle.
-    Many,
-}
 
 impl Plan {
     /// The chain's result for one frame. The bytes are the same for any `bands`. Errors: the
@@ -25,7 +15,7 @@ impl Plan {
             let (got, want) = (frame.layout(), &self.input);
             return Err(Error::internal(format!("a frame of {got} came to a plan for {want}")));
         }
-        if self.passes.is_empty() && self.input == self.output {
+        if self.changes_nothing() {
             return Ok(frame);
         }
         let mut between: Option<Slab> = None;
@@ -61,44 +51,14 @@ fn views<'a>(frame: Option<&'a Frame>, slab: Option<&'a Slab>) -> Vec<View<'a>> 
     }
 }
 
-/// Rows that one task fills: for each plane the first row and the rows themselves.
-type Band<'a> = Vec<(usize, PlaneMut<'a>)>;
-
 fn run(
     segment: &Segment,
     out: Vec<PlaneMut<'_>>,
     bands: Bands,
     compute: &(dyn Fn(Band<'_>) + Sync),
 ) {
-    let threads = match bands {
-        Bands::One => 1,
-        Bands::Many => rayon::current_num_threads(),
-    };
-    let rows = segment.shapes[0].height.div_ceil(segment.bands(threads));
-    let bands = split(&segment.shapes, out, rows);
-    if bands.len() == 1 {
-        bands.into_iter().for_each(compute);
-    } else {
-        bands.into_par_iter().for_each(compute);
-    }
-}
-
-/// Cuts planes into bands of `rows` luma rows, rounded up to whole chroma rows.
-fn split<'a>(shapes: &[PlaneShape], out: Vec<PlaneMut<'a>>, rows: usize) -> Vec<Band<'a>> {
-    let shift = shapes.iter().map(|s| s.shift_y).max().unwrap_or(0);
-    let rows = rows.next_multiple_of(1 << shift);
-    let count = shapes[0].height.div_ceil(rows);
-    let mut bands: Vec<Band<'a>> = (0..count).map(|_| Vec::new()).collect();
-    for (shape, mut rest) in shapes.iter().zip(out) {
-        let step = rows >> shape.shift_y;
-        for (index, band) in bands.iter_mut().enumerate() {
-            let first = index * step;
-            let (head, tail) = rest.split_at(step.min(shape.height - first));
-            band.push((first, head));
-            rest = tail;
-        }
-    }
-    bands
+    let tasks = bands::split(&segment.shapes, out, segment.bands(bands.threads()));
+    bands.each(tasks, compute);
 }
 
 /// Computes one band with a chain of row producers of its own.

@@ -1,16 +1,17 @@
 //! A plan in words: what `--dry-run` and `--explain` print.
 
-use super::Plan;
 use super::passes::{Kind, Pass, Path, Rep, Run};
 use super::run::Fused;
-use crate::filter::{Area, AreaKind, Channels, Geometry};
+use super::{Carried, Plan, Score, Step, Window};
+use crate::filter::{Area, AreaKind, Around, Blend, Channels, Follow, Geometry};
+use crate::frame::Layout;
 
 impl Plan {
     /// One line for each step of the way, decoder and encoder included.
     pub fn explain(&self) -> Vec<String> {
         let mut lines = vec![self.decoding()];
         lines.extend(self.passes.iter().map(line));
-        lines.push(format!("store     {}", self.output));
+        lines.push(stored(&self.output));
         lines
     }
 
@@ -24,6 +25,67 @@ impl Plan {
         }
         text
     }
+}
+
+impl Score {
+    /// One line for each step of the way, decoder and encoder included.
+    pub fn explain(&self) -> Vec<String> {
+        let mut lines = vec![match self.steps().first() {
+            Some(Step::Frame(plan)) => plan.decoding(),
+            _ => format!("load      {}", self.input()),
+        }];
+        for (index, step) in self.steps().iter().enumerate() {
+            lines.extend(step.explain());
+            let next = self.steps().get(index + 1);
+            if let (Step::Frame(plan), Some(_)) = (step, next) {
+                lines.push(format!(
+                    "round     to {}: filters over time take whole frames",
+                    plan.output
+                ));
+            }
+        }
+        lines.push(stored(self.output()));
+        lines
+    }
+}
+
+impl Step {
+    /// A line for each pass.
+    pub fn explain(&self) -> Vec<String> {
+        match self {
+            Self::Frame(plan) => plan.passes.iter().map(line).collect(),
+            Self::Window(window) => vec![window_line(window)],
+            Self::Carried(carried) => vec![carried_line(carried)],
+        }
+    }
+}
+
+fn stored(output: &Layout) -> String {
+    format!("store     {output}")
+}
+
+fn window_line(window: &Window) -> String {
+    let Around { before, after, blend } = window.around();
+    let what = match blend {
+        Blend::Mean { .. } => "mean",
+        Blend::Rank { fraction } if *fraction == 0.0 => "smallest",
+        Blend::Rank { fraction } if *fraction == 1.0 => "largest",
+        Blend::Rank { .. } => "rank",
+    };
+    let frames = before + 1 + after;
+    format!("time      {what} of {frames} frames: {before} before, this one, {after} after")
+}
+
+fn carried_line(carried: &Carried) -> String {
+    let Follow { luma, chroma } = carried.follow();
+    let space = luma.space.is_some() || chroma.space.is_some();
+    let time = luma.time.is_some() || chroma.time.is_some();
+    let how = match (space, time) {
+        (true, true) => "along rows, down columns and from frame to frame",
+        (true, false) => "along rows and down columns",
+        (false, _) => "from frame to frame",
+    };
+    format!("time      smoothed {how}, frames in order")
 }
 
 fn line(pass: &Pass) -> String {

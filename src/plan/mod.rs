@@ -1,11 +1,14 @@
 //! Plans: from a chain and a layout to the passes that the engine runs.
 //!
 //! `parse` reads the chain, `passes` decides the path, `run` fuses, `lower` turns passes into
-//! row producers, with `tables` for its functions, `apply` runs them, `explain` says all this in words, and `oracle` is the
-//! slow definition of the result.
+//! row producers, with `tables` for its functions, `apply` runs them in `bands`, `explain` says all this in words, and
+//! `oracle` is the slow definition of the result. `score` cuts a clip's chain at its filters over time, whose steps are
+//! `window` and `carried`.
 
 mod apply;
 mod aspect;
+mod bands;
+mod carried;
 mod color;
 mod direct;
 mod explain;
@@ -14,22 +17,29 @@ pub mod oracle;
 mod parse;
 mod passes;
 mod run;
+mod score;
 mod tables;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod time_tests;
 mod turning;
+mod window;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{
     Context, Curve, Dihedral, Filter, Geometry, Kernel, Map, Op, Point, ProfileChange, Space,
 };
 use crate::frame::{Layout, Model, Size};
 
-pub use apply::Bands;
+pub use bands::Bands;
+pub use carried::{Carried, State};
 pub use passes::Media;
+pub use score::{Score, Step};
+pub use window::Window;
 
 use lower::Program;
 use passes::{Kind, Pass, Path, Rep, natural_output, passes};
@@ -49,6 +59,20 @@ impl Chain {
     /// The filters, first to last.
     pub fn filters(&self) -> &[Arc<dyn Filter>] {
         &self.filters
+    }
+
+    /// That it can work on a picture by itself.
+    ///
+    /// # Errors
+    /// `Usage`: a filter works over the frames of a clip.
+    pub fn suits_stills(&self) -> Result<()> {
+        match self.filters.iter().find(|filter| filter.over_time()) {
+            Some(filter) => Err(Error::usage(format!(
+                "{filter} works over the frames of a clip, and a picture has no others; \
+                 `lumaloom video` takes clips"
+            ))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -108,6 +132,11 @@ pub struct Hint {
     pub shrink: u8,
 }
 
+impl Hint {
+    /// The picture as it is stored.
+    pub const WHOLE: Self = Self { luma_only: false, shrink: 1 };
+}
+
 /// How a chain is put on frames of one layout. Made once, used for each frame, by any thread.
 pub struct Plan {
     header: Layout,
@@ -121,8 +150,8 @@ pub struct Plan {
 
 impl Plan {
     /// Plans `chain` for frames like `source`. `fit` says what the output's format can hold of
-    /// the layout that the chain leaves. Errors: a filter that cannot work on this size, or a
-    /// result that is no frame.
+    /// the layout that the chain leaves. Errors: a filter that cannot work on this size, a
+    /// result that is no frame, or a filter over time, which only a [`Score`] has a place for.
     pub fn new(
         chain: &Chain,
         source: &Input<'_>,
@@ -130,9 +159,24 @@ impl Plan {
         media: Media,
         shrink: Shrink,
     ) -> Result<Self> {
-        let (mut ops, profile) = compile(chain, source, media)?;
+        let compiled = compile(chain, source, media)?;
+        if compiled.ops.iter().any(|op| matches!(op, Op::Time(_))) {
+            return Err(Error::internal("a plan is for one frame and the chain needs several"));
+        }
+        Self::of(compiled, source, fit, media, shrink)
+    }
+
+    /// The plan of operations, none of them over time.
+    fn of(
+        compiled: Compiled,
+        source: &Input<'_>,
+        fit: &dyn Fn(Layout) -> Layout,
+        media: Media,
+        shrink: Shrink,
+    ) -> Result<Self> {
+        let Compiled { mut ops, profile } = compiled;
         resize_before_turn(&mut ops);
-        let mut hint = Hint { luma_only: false, shrink: 1 };
+        let mut hint = Hint::WHOLE;
         let mut input = source.layout;
         if (source.decoder, shrink) == (Decoder::Scaling, Shrink::Auto) {
             hint.shrink = decoder_scale(&ops, input.size());
@@ -171,6 +215,11 @@ impl Plan {
         self.profile
     }
 
+    /// True if frames leave as they came.
+    fn changes_nothing(&self) -> bool {
+        self.passes.is_empty() && self.input == self.output
+    }
+
     /// True if the rows of the output run along the columns of the stored picture: an odd number
     /// of its turns transpose.
     pub fn swaps_axes(&self) -> bool {
@@ -193,8 +242,17 @@ impl Plan {
     }
 }
 
+/// A chain's operations for frames of one layout.
+struct Compiled {
+    ops: Vec<Op>,
+    profile: ProfileChange,
+}
+
 /// The chain's operations for this frame, with the turn upright in front.
-fn compile(chain: &Chain, source: &Input<'_>, media: Media) -> Result<(Vec<Op>, ProfileChange)> {
+fn compile(chain: &Chain, source: &Input<'_>, media: Media) -> Result<Compiled> {
+    if media == Media::Still {
+        chain.suits_stills()?;
+    }
     let mut ops = Vec::new();
     let mut profile = ProfileChange::Keep;
     if !source.orientation.is_identity() {
@@ -215,7 +273,7 @@ fn compile(chain: &Chain, source: &Input<'_>, media: Media) -> Result<(Vec<Op>, 
         let map = Map::Curves([curve.clone(), curve.clone(), curve]);
         ops.push(Op::Point(Point { space: Space::Rgb, map }));
     }
-    Ok((ops, profile))
+    Ok(Compiled { ops, profile })
 }
 
 /// A turn followed by a resize is the same as a resize followed by a turn, and a reduced

@@ -361,6 +361,7 @@ fn group(ops: &[Op]) -> Vec<(Item, usize)> {
             (Op::Point(p), _) => items.push((Item::Run(vec![p.clone()]), 1)),
             (Op::Area(a), _) => items.push((Item::Area(a.clone()), 1)),
             (Op::Geometry(g), _) => items.push((Item::Geometry(g.clone()), 1)),
+            (Op::Time(_), _) => unreachable!("chains are cut at their filters over time"),
         }
     }
     items
@@ -373,7 +374,7 @@ fn neutral_after(ops: &[Op], input: Rep) -> Vec<bool> {
         .map(|op| {
             neutral = match op {
                 Op::Point(p) => makes_neutral(p) || (neutral && keeps_neutral(p)),
-                Op::Area(_) => neutral,
+                Op::Area(_) | Op::Time(_) => neutral,
                 Op::Geometry(g) => neutral && keeps_gray(g),
             };
             neutral

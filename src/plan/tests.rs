@@ -35,11 +35,11 @@ fn plan(ops: &[Op], layout: Layout, media: Media) -> Plan {
     Plan::new(&chain, &source, &|l| l, media, Shrink::Off).unwrap()
 }
 
-fn jpeg(subsampling: Subsampling) -> Model {
+pub(super) fn jpeg(subsampling: Subsampling) -> Model {
     Model::Ycbcr(Ycbcr::jpeg(subsampling))
 }
 
-fn layout(width: u32, height: u32, model: Model, depth: Depth) -> Layout {
+pub(super) fn layout(width: u32, height: u32, model: Model, depth: Depth) -> Layout {
     Layout::new(Size::new(width, height), model, depth).unwrap()
 }
 
@@ -58,7 +58,7 @@ impl Noise {
     }
 }
 
-fn frame(layout: Layout, seed: u64) -> Frame {
+pub(super) fn frame(layout: Layout, seed: u64) -> Frame {
     let mut frame = Frame::zeroed(layout);
     let mut noise = Noise(seed);
     let max = layout.depth().max();
@@ -81,7 +81,7 @@ fn frame(layout: Layout, seed: u64) -> Frame {
     frame
 }
 
-fn codes(frame: &Frame) -> Vec<Vec<f64>> {
+pub(super) fn codes(frame: &Frame) -> Vec<Vec<f64>> {
     (0..frame.planes().len())
         .map(|i| {
             let shape = frame.layout().plane(i);
@@ -198,7 +198,7 @@ fn any_point() -> impl Strategy<Value = Op> {
     prop_oneof![rgb_curve, curves, luma, hue, mixer, gray]
 }
 
-fn any_layout() -> impl Strategy<Value = (Layout, Media)> {
+pub(super) fn any_layout() -> impl Strategy<Value = (Layout, Media)> {
     let shifts = prop_oneof![
         Just((0, 0)),
         Just((1, 0)),

@@ -15,12 +15,13 @@ impl Chain {
     pub fn commutes_with(&self, turn: Dihedral, layout: Layout) -> Result<bool> {
         let (orientation, decoder) = (Dihedral::IDENTITY, Decoder::Whole);
         let input = Input { layout, orientation, icc: None, finish: None, decoder };
-        let (ops, _) = compile(self, &input, Media::Video)?;
+        let ops = compile(self, &input, Media::Video)?.ops;
         Ok(ops.iter().all(|op| match op {
             Op::Point(_) => true,
             Op::Area(area) => same_when_turned(area, turn),
             // A crop takes another corner, a size other sides.
             Op::Geometry(_) => false,
+            Op::Time(time) => time.has_no_direction(),
         }))
     }
 }
@@ -74,6 +75,9 @@ mod tests {
             ("convolution=m='1 2 1 0 0 0 1 2 1'", false, true),
             ("hflip", false, false),
             ("resize=32:32", false, false),
+            ("tmix=3,tblend=median,gblur=1", true, true),
+            ("hqdn3d", false, false),
+            ("hqdn3d=0:luma_tmp=3", true, true),
         ] {
             let chain = Chain::parse(chain).unwrap();
             let commutes = |turn| chain.commutes_with(turn, layout).unwrap();

@@ -4,6 +4,7 @@
 mod area;
 mod geometry;
 
+use super::bands;
 use super::direct::{Direct, Steps};
 use super::passes::{Kind, Pass, Path, Run};
 use super::run::{Fused, OnPlanes};
@@ -93,16 +94,6 @@ impl Program {
     }
 }
 
-/// A band is at least this high: making a chain of producers costs about as much as a row.
-const LEAST_ROWS: usize = 64;
-
-/// And at least so many times as high as its halo, so that what neighbours compute twice adds
-/// at most half to the work.
-const LEAST_HALOS: usize = 2;
-
-/// Bands for each thread, so that the last ones end at about the same time.
-const PER_THREAD: usize = 4;
-
 impl Segment {
     fn rows(shapes: Vec<PlaneShape>) -> Self {
         Self {
@@ -117,11 +108,7 @@ impl Segment {
 
     /// How many bands `threads` threads cut it into. It changes no result.
     pub fn bands(&self, threads: usize) -> usize {
-        if threads == 1 {
-            return 1;
-        }
-        let least = LEAST_ROWS.max(LEAST_HALOS * self.halo);
-        (self.shapes[0].height / least).clamp(1, PER_THREAD * threads)
+        bands::count(self.shapes[0].height, self.halo, threads)
     }
 
     fn untouched(&self) -> bool {

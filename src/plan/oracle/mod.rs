@@ -5,6 +5,7 @@ mod area;
 mod geometry;
 mod reals;
 mod rotate;
+mod time;
 mod weight;
 
 use super::Plan;
@@ -14,6 +15,7 @@ use crate::filter::{Map, Space};
 use crate::frame::{Depth, Frame, PlaneShape, Sample, Samples, Siting, Ycbcr};
 
 pub use reals::Reals;
+pub use time::sequence;
 
 /// What the plan makes of the frame, before the last rounding. `nudge` is added to each
 /// intermediate real; give 0 for the reference itself, and small numbers to learn the range that
