@@ -196,6 +196,7 @@ impl Recipe {
     /// `Usage`.
     pub fn new(args: &PixelArgs) -> Result<Self> {
         let chain = args.chain.chain()?;
+        chain.suits_stills()?;
         let format = args.format.as_deref().map(format_named).transpose()?;
         let encode = EncodeOptions {
             format,
