@@ -29,7 +29,7 @@ pub fn run(render: &Render, input: &ClipIn, planned: &Planned, from: &Path) -> R
     let frames = input.total().map_or_else(|| "frames".to_owned(), |n| count(n, "frame"));
     let bytes = work.peak_bytes(1);
     say::line(&format!("{}: {frames}, {} each", input.layout(), show_bytes(bytes)));
-    for line in work.plan().explain() {
+    for line in work.score().explain() {
         say::line(&format!("  {line}"));
     }
     say::line(&format!(
@@ -46,7 +46,7 @@ pub fn run(render: &Render, input: &ClipIn, planned: &Planned, from: &Path) -> R
         say::line(&format!("decoder  {}", quoted(&movie.decode().words()?)));
     } else if *output.kind() == Kind::Clip {
         let facts = planned.after(input.facts()?);
-        say::line(&format!("encoder  {}", quoted(&output.alone(&facts, *work.plan().output())?)));
+        say::line(&format!("encoder  {}", quoted(&output.alone(&facts, *work.score().output())?)));
     }
     say::line("nothing written (dry run)");
     Ok(0)

@@ -177,8 +177,9 @@ impl Render {
         // Each frame in flight may have three planes on their way back.
         let buffers = Arc::new(BufferPool::new(6 * (settings.threads + settings.capacity)));
         let planned = self.work(input, &buffers)?;
+        let settings = planned.kept_apart(settings);
         let (source, facts) = input.open(&buffers, cancel)?;
-        let (facts, layout) = (planned.after(facts), *planned.work.plan().output());
+        let (facts, layout) = (planned.after(facts), *planned.work.score().output());
         let sink = self.output.sink(&facts, layout, &buffers, cancel)?;
         let work = &planned.work;
         assemble::run(self.mode, &*source, work, sink, &settings, watch.observer(), cancel)

@@ -99,6 +99,13 @@ impl Score {
         self.profile
     }
 
+    /// Whether rows of the output run along columns of the stored picture, as
+    /// [`Plan::swaps_axes`] has it.
+    pub fn swaps_axes(&self) -> bool {
+        let swaps = |step: &&Step| matches!(step, Step::Frame(plan) if plan.swaps_axes());
+        self.steps.iter().filter(swaps).count() % 2 == 1
+    }
+
     /// The shape of an output pixel where the input's is `before`, as [`Plan::pixel_aspect`]
     /// has it.
     pub fn pixel_aspect(&self, before: (u32, u32)) -> (u32, u32) {

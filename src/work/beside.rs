@@ -2,15 +2,15 @@
 
 use crate::codec::{Calibration, Metadata};
 use crate::filter::ProfileChange;
-use crate::plan::Plan;
 
-/// The metadata of the result.
-pub(super) fn beside(plan: &Plan, metadata: Metadata) -> Metadata {
-    let mut metadata = match plan.profile() {
+/// The metadata of the result of a plan that does this to the profile, and turns rows to columns
+/// if `swaps_axes`.
+pub(super) fn beside(profile: ProfileChange, swaps_axes: bool, metadata: Metadata) -> Metadata {
+    let mut metadata = match profile {
         ProfileChange::Keep => metadata,
         ProfileChange::Srgb => as_srgb(metadata),
     };
-    if plan.swaps_axes() {
+    if swaps_axes {
         metadata.swap_axes();
     }
     metadata

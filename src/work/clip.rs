@@ -1,26 +1,37 @@
 //! The work on clips: frames in, frames out; one plan for all of them. Where frames are picture
 //! files they are decoded and encoded here, side by side.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use super::beside::beside;
 use crate::codec::{self, DecodeHint, EncodeOptions, Format, Header, Limits, Metadata};
 use crate::error::{Error, Result};
 use crate::filter::Dihedral;
-use crate::frame::{BufferPool, Layout};
+use crate::frame::{BufferPool, Frame, Layout};
 use crate::link::{Packet, Part, Payload};
-use crate::plan::{Bands, Chain, Decoder, Input, Media, Plan, Shrink};
-use crate::stage::Work;
+use crate::plan::{Bands, Chain, Decoder, Input, Media, Score, Shrink, State, Step};
+use crate::stage::{Needs, Serial, Work};
 
 /// Puts a chain on the frames of one clip.
 pub struct ClipWork {
-    plan: Plan,
+    score: Score,
+    steps: Vec<WorkStep>,
+    needs: Vec<Needs>,
     /// What each frame is, if frames come as picture files.
     decode: Option<(Header, Limits)>,
     /// How each frame is coded, if frames leave as picture files; what is beside their pixels.
     encode: Option<(EncodeOptions, Header)>,
     threads: usize,
     pool: Arc<BufferPool>,
+}
+
+/// One step of the work: some of the score's that need not wait for other frames in between.
+struct WorkStep {
+    /// Which of them; none where frames are only decoded or coded.
+    score: Range<usize>,
+    /// What a filter over time carries; only one frame at a time is at such a step.
+    state: Option<Mutex<State>>,
 }
 
 /// Frames as they come.
@@ -86,7 +97,7 @@ impl ClipWork {
             Outgoing::Frames(fit) => fit(layout),
             Outgoing::Files(options, format) => codec::fit(*format, layout, options),
         };
-        let plan = Plan::new(chain, &input, &fit, Media::Video, Shrink::Off)?;
+        let score = Score::new(chain, &input, &fit, Media::Video, Shrink::Off)?;
         let header = |format, layout| Header {
             format,
             layout,
@@ -97,54 +108,145 @@ impl ClipWork {
         let encode = match outgoing {
             Outgoing::Frames(_) => None,
             Outgoing::Files(options, format) => {
-                codec::check_size(*format, plan.output().size())?;
+                codec::check_size(*format, score.output().size())?;
                 let options = EncodeOptions { format: Some(*format), ..options.clone() };
                 Some((options, header(from, *layout)))
             }
         };
         let limits = stills.as_ref().and_then(|stills| stills.files.clone());
         let decode = limits.map(|limits| (header(from, *layout), limits));
-        Ok(Self { plan, decode, encode, threads, pool })
+        let steps = steps(score.steps(), decode.is_some(), encode.is_some());
+        let needs = steps.iter().map(|step| step.needs(&score)).collect();
+        Ok(Self { score, steps, needs, decode, encode, threads, pool })
     }
 
     /// What happens to each frame.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    pub fn score(&self) -> &Score {
+        &self.score
     }
 
     /// The most bytes that a frame holds at once, without those of its file.
     pub fn peak_bytes(&self, threads: usize) -> u64 {
         let encoder = self.encode.as_ref().and_then(|(options, _)| options.format);
-        let encoder = encoder.map_or(0, |format| codec::encode_bound(format, self.plan.output()));
-        self.plan.peak_bytes(threads) + encoder
+        let encoder = encoder.map_or(0, |format| codec::encode_bound(format, self.score.output()));
+        self.score.peak_bytes(threads) + encoder
     }
 
-    fn done(&self, packet: &mut Packet, bands: Bands) -> Result<Payload> {
-        let (frame, metadata) = match (take(packet)?, &self.decode) {
-            (Payload::Frame(frame), None) => (Arc::unwrap_or_clone(frame), None),
-            (Payload::Bytes(bytes), Some((first, limits))) => {
-                let still = decoded(&bytes, first, limits, &self.pool)?;
-                (still.frame, Some(still.metadata))
+    /// A step on what is in a packet.
+    fn done(&self, step: usize, packet: &mut Packet, bands: Bands) -> Result<Payload> {
+        let parts = std::mem::replace(&mut packet.outcome, Ok(Vec::new()))?;
+        let Some(WorkStep { score, state }) = self.steps.get(step) else {
+            return Err(Error::internal(format!("there is no step {step}")));
+        };
+        let mut frames = Vec::with_capacity(parts.len());
+        let mut beside = None;
+        for part in parts {
+            frames.push(match (part.payload, &self.decode) {
+                (Payload::Frame(frame), _) => frame,
+                (Payload::Bytes(bytes), Some((first, limits))) => {
+                    let still = decoded(&bytes, first, limits, &self.pool)?;
+                    beside = Some(still.metadata);
+                    Arc::new(still.frame)
+                }
+                (Payload::Bytes(_), None) => return Err(other_form()),
+            });
+        }
+        if step == 0 {
+            packet.notes.pixels = self.score.input().size().pixels();
+        }
+        for step in &self.score.steps()[score.clone()] {
+            let done = match step {
+                Step::Frame(plan) => plan.apply(one(frames)?, bands, &self.pool)?,
+                Step::Window(window) => {
+                    let all: Vec<&Frame> = frames.iter().map(|frame| &**frame).collect();
+                    window.apply(&all, bands, &self.pool)?
+                }
+                Step::Carried(carried) => {
+                    let state = state.as_ref().and_then(|state| state.try_lock().ok());
+                    // The runner has one frame at a time at this step, so it is always free.
+                    let mut state = state.ok_or_else(|| Error::internal("a state is in use"))?;
+                    carried.apply(&mut state, one(frames)?, bands)?
+                }
+            };
+            frames = vec![Arc::new(done)];
+        }
+        let last = step + 1 == self.steps.len();
+        match &self.encode {
+            Some((options, source)) if last => {
+                // What stands beside the pixels of a file does not wait with its frame for others:
+                // of such chains the profile alone stays.
+                let own = || Metadata { icc: source.icc.clone(), ..Metadata::default() };
+                let metadata = beside.unwrap_or_else(own);
+                self.coded(one(frames)?, metadata, (options, source), packet).map(Payload::Bytes)
             }
-            _ => return Err(Error::internal("a frame came in another form than was said")),
-        };
-        packet.notes.pixels = frame.layout().size().pixels();
-        let done = self.plan.apply(frame, bands, &self.pool)?;
-        let size = done.layout().size();
+            _ => {
+                let frame = single(frames)?;
+                let size = frame.layout().size();
+                (packet.notes.width, packet.notes.height) = (size.width, size.height);
+                Ok(Payload::Frame(frame))
+            }
+        }
+    }
+
+    /// A frame as a picture file.
+    fn coded(
+        &self,
+        frame: Frame,
+        metadata: Metadata,
+        (options, source): (&EncodeOptions, &Header),
+        packet: &mut Packet,
+    ) -> Result<Vec<u8>> {
+        let size = frame.layout().size();
         (packet.notes.width, packet.notes.height) = (size.width, size.height);
-        let Some((options, source)) = &self.encode else {
-            return Ok(Payload::Frame(Arc::new(done)));
-        };
-        let metadata =
-            metadata.unwrap_or_else(|| Metadata { icc: source.icc.clone(), ..Metadata::default() });
-        let metadata = beside(&self.plan, metadata);
-        let encoded = codec::encode(done, &metadata, source, options, &self.pool)?;
+        let metadata = beside(self.score.profile(), self.score.swaps_axes(), metadata);
+        let encoded = codec::encode(frame, &metadata, source, options, &self.pool)?;
         packet.notes.losses = encoded.losses;
-        Ok(Payload::Bytes(encoded.bytes))
+        Ok(encoded.bytes)
     }
 }
 
+impl WorkStep {
+    fn needs(&self, score: &Score) -> Needs {
+        match score.steps().get(self.score.clone()).and_then(<[Step]>::first) {
+            Some(Step::Window(window)) => {
+                let (before, after) = (window.before(), window.after());
+                Needs { before, after, ..Needs::NOTHING }
+            }
+            Some(Step::Carried(_)) => Needs { state: Serial::Carried, ..Needs::NOTHING },
+            Some(Step::Frame(_)) | None => Needs::NOTHING,
+        }
+    }
+}
+
+/// The steps of a score in as few steps of a work as can be: a window waits for frames that are
+/// done up to it, and what is carried is carried by one frame at a time and by nothing else.
+fn steps(score: &[Step], decode: bool, encode: bool) -> Vec<WorkStep> {
+    let mut steps: Vec<WorkStep> = Vec::new();
+    let nothing = |at| WorkStep { score: at..at, state: None };
+    if decode && !matches!(score.first(), Some(Step::Frame(_))) {
+        steps.push(nothing(0));
+    }
+    for (at, step) in score.iter().enumerate() {
+        match (step, steps.last_mut()) {
+            (Step::Frame(_), Some(before)) if before.state.is_none() => before.score.end = at + 1,
+            (Step::Carried(carried), _) => {
+                let state = Some(Mutex::new(carried.state()));
+                steps.push(WorkStep { score: at..at + 1, state });
+            }
+            _ => steps.push(WorkStep { score: at..at + 1, state: None }),
+        }
+    }
+    if encode && steps.last().is_none_or(|step| step.state.is_some()) {
+        steps.push(nothing(score.len()));
+    }
+    steps
+}
+
 impl Work for ClipWork {
+    fn needs(&self) -> &[Needs] {
+        &self.needs
+    }
+
     fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64> {
         let threads = if bands == Bands::Many { self.threads } else { 1 };
         let coded = match packet.outcome.as_deref() {
@@ -158,9 +260,9 @@ impl Work for ClipWork {
         Ok(coded + self.peak_bytes(threads))
     }
 
-    fn process(&self, _: usize, mut packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, step: usize, mut packet: Packet, bands: Bands) -> Packet {
         packet.outcome = self
-            .done(&mut packet, bands)
+            .done(step, &mut packet, bands)
             .map(|payload| vec![Part { key: (packet.item.number, 0), payload }]);
         packet
     }
@@ -184,19 +286,27 @@ fn decoded(
     codec::decode(bytes, &header, DecodeHint::FULL, pool)
 }
 
-/// The one payload in a packet, taken out of it.
-fn take(packet: &mut Packet) -> Result<Payload> {
-    let parts = std::mem::replace(&mut packet.outcome, Ok(Vec::new()))?;
-    match <[Part; 1]>::try_from(parts) {
-        Ok([part]) => Ok(part.payload),
-        Err(_) => Err(Error::internal("a packet of this job is one frame")),
+/// The one frame of a step that has no window.
+fn single(frames: Vec<Arc<Frame>>) -> Result<Arc<Frame>> {
+    match <[Arc<Frame>; 1]>::try_from(frames) {
+        Ok([frame]) => Ok(frame),
+        Err(_) => Err(Error::internal("a packet of this step is one frame")),
     }
+}
+
+/// The same, to be changed; copied only where windows share it.
+fn one(frames: Vec<Arc<Frame>>) -> Result<Frame> {
+    single(frames).map(Arc::unwrap_or_clone)
+}
+
+fn other_form() -> Error {
+    Error::internal("a frame came in another form than was said")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Depth, Frame, Matrix, Model, Size, Subsampling, Ycbcr};
+    use crate::frame::{Depth, Matrix, Model, Size, Subsampling, Ycbcr};
     use crate::link::Item;
 
     fn layout(depth: Depth) -> Layout {
@@ -214,10 +324,16 @@ mod tests {
         assert!(work.peak(&packet, Bands::One).unwrap() >= 2 * layout.bytes());
         let mut done = work.process(0, packet, Bands::One);
         assert_eq!((done.seq, done.notes.pixels), (7, 35 * 21));
-        match take(&mut done)? {
+        match taken(&mut done)? {
             Payload::Frame(frame) => Ok(Arc::unwrap_or_clone(frame)),
             Payload::Bytes(_) => panic!("bytes"),
         }
+    }
+
+    fn taken(packet: &mut Packet) -> Result<Payload> {
+        let mut parts = std::mem::replace(&mut packet.outcome, Ok(Vec::new()))?;
+        assert_eq!(parts.len(), 1);
+        Ok(parts.remove(0).payload)
     }
 
     fn work(
@@ -281,7 +397,7 @@ mod tests {
         let work = ClipWork::new(&chain, &incoming, &outgoing, 1, pool.clone()).unwrap();
         let run = |bytes| work.process(0, Packet::bytes(0, Item::default(), bytes), Bands::One);
         let mut done = run(png(35, Model::Rgb));
-        let Payload::Bytes(bytes) = take(&mut done).unwrap() else { panic!("a frame") };
+        let Payload::Bytes(bytes) = taken(&mut done).unwrap() else { panic!("a frame") };
         let header = codec::probe(&bytes, &Limits { max_pixels: 10_000 }).unwrap();
         assert_eq!(header.format, Format::Qoi);
         let still = codec::decode(&bytes, &header, DecodeHint::FULL, &pool).unwrap();
@@ -289,6 +405,43 @@ mod tests {
         for other in [png(36, Model::Rgb), png(35, Model::Rgba)] {
             let error = run(other).outcome.unwrap_err().to_string();
             assert!(error.contains("35x21") && error.contains("alike"), "{error}");
+        }
+    }
+    #[test]
+    fn steps_are_as_few_as_can_be() {
+        let shape = |chain: &str, files: bool| {
+            let size = Size::new(16, 16);
+            let layout = Layout::new(size, Model::Rgb, Depth::U8).unwrap();
+            let limits = files.then_some(Limits { max_pixels: 10_000 });
+            let stills = Some(Pictures { format: Format::Png, icc: None, files: limits });
+            let incoming = Incoming { layout, orientation: Dihedral::IDENTITY, stills };
+            let outgoing = match files {
+                true => Outgoing::Files(EncodeOptions::default(), Format::Png),
+                false => Outgoing::Frames(&|layout| layout),
+            };
+            let (chain, pool) = (Chain::parse(chain).unwrap(), Arc::new(BufferPool::new(1)));
+            let work = ClipWork::new(&chain, &incoming, &outgoing, 1, pool).unwrap();
+            let letter = |needs: &Needs| match (needs.state, needs.before + needs.after) {
+                (Serial::Carried, _) => 'c',
+                (Serial::Free, 0) => '.',
+                (Serial::Free, _) => 'w',
+            };
+            work.needs().iter().map(letter).collect::<String>()
+        };
+        for (chain, frames, files) in [
+            ("negate,gblur=2", ".", "."),
+            ("tmix", "w", ".w"),
+            ("negate,tmix,gblur=2", ".w", ".w"),
+            ("tmix,negate,tmix", "ww", ".ww"),
+            ("hqdn3d", "c", ".c."),
+            ("negate,hqdn3d,negate", ".c.", ".c."),
+            ("tmix,hqdn3d,tmix", "wcw", ".wcw"),
+        ] {
+            assert_eq!(
+                (shape(chain, false), shape(chain, true)),
+                (frames.into(), files.into()),
+                "{chain}"
+            );
         }
     }
 }

@@ -105,7 +105,7 @@ impl StillWork {
         self.in_time(&watch)?;
         let frame = plan.apply(still.frame, bands, &self.pool)?;
         self.in_time(&watch)?;
-        let metadata = beside(&plan, still.metadata);
+        let metadata = beside(plan.profile(), plan.swaps_axes(), still.metadata);
         let size = plan.output().size();
         (notes.width, notes.height) = (size.width, size.height);
         notes.format = Some(self.format(&header).extension().to_owned());

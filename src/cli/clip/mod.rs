@@ -11,6 +11,7 @@ mod target;
 use std::ffi::OsString;
 
 use lumaloom::error::{Error, Result};
+use lumaloom::exec::Settings;
 use lumaloom::ffmpeg::{ColorTags, DisplayMatrix};
 use lumaloom::filter::Dihedral;
 use lumaloom::frame::{Matrix, Range};
@@ -46,12 +47,19 @@ pub struct Planned {
 }
 
 impl Planned {
+    /// Settings that know what the work holds for as long as it lives: what filters over time
+    /// carry from frame to frame is not there for frames.
+    pub fn kept_apart(&self, settings: Settings) -> Settings {
+        let mem = settings.mem.saturating_sub(self.work.score().state_bytes());
+        Settings { mem, ..settings }
+    }
+
     /// The facts of a clip after this work.
     pub fn after(&self, facts: Facts) -> Facts {
-        let plan = self.work.plan();
-        let aspect = facts.aspect.map(|aspect| plan.pixel_aspect(aspect));
+        let score = self.work.score();
+        let aspect = facts.aspect.map(|aspect| score.pixel_aspect(aspect));
         let (turn, now) = (self.turn, self.format.clone());
-        let color = if now.is_some() { ColorTags::of(plan.output()) } else { facts.color };
+        let color = if now.is_some() { ColorTags::of(score.output()) } else { facts.color };
         Facts { aspect, turn, format: now.or(facts.format), color, ..facts }
     }
 }

@@ -168,7 +168,7 @@ impl Movie {
             frames,
             window: self.window,
             rate: self.rate,
-            aspect: self.video()?.aspect.map(|aspect| planned.work.plan().pixel_aspect(aspect)),
+            aspect: self.video()?.aspect.map(|aspect| planned.work.score().pixel_aspect(aspect)),
             display: self.display_matrix().filter(|_| planned.turn == Turn::Stored),
         };
         verify.run(cancel)
@@ -182,7 +182,7 @@ impl Movie {
     pub fn commands(&self, out: &ClipOut, planned: &Planned) -> Result<[Vec<OsString>; 2]> {
         let facts = planned.after(self.facts()?);
         let copies = self.copies(out.without())?;
-        let layout = *planned.work.plan().output();
+        let layout = *planned.work.score().output();
         let encoding = Encoding { programs: &self.programs, copies: Some(&copies), out };
         let encode = encoding.job(&facts, layout)?;
         Ok([self.decode().words()?, encode.words(out.path())?])

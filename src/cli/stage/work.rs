@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lumaloom::error::{Error, Result, Stop};
 use lumaloom::event::StageName;
-use lumaloom::exec::{self, OnError};
+use lumaloom::exec::{self, OnError, Settings};
 use lumaloom::frame::BufferPool;
 use lumaloom::link::Cancel;
 use lumaloom::link::pipe::{self, Checksum, Header};
@@ -36,7 +36,7 @@ pub fn run(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
         if let Some(job) = args.job {
             of_job(&header, &word(job))?;
         }
-        let (work, header) = work(args, &recipe, header, settings.threads, &ear)?;
+        let (work, header, settings) = work(args, &recipe, header, settings.clone(), &ear)?;
         let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
         let frames = exec::budget_of(StageName::Work, &settings, &cancel);
         let computing = Computing {
@@ -51,16 +51,17 @@ pub fn run(args: &StageWorkArgs, arguments: &[OsString]) -> Result<u8> {
     ear.finish(ended)
 }
 
-/// The work for a stream, and what the next stage is told of it.
+/// The work for a stream, what the next stage is told of it, and how it is run.
 fn work(
     args: &StageWorkArgs,
     recipe: &Recipe,
     header: Header,
-    threads: usize,
+    settings: Settings,
     ear: &Ear,
-) -> Result<(Box<dyn Work>, Header), Stop> {
+) -> Result<(Box<dyn Work>, Header, Settings), Stop> {
+    let threads = settings.threads;
     match header.job.as_str() {
-        images::JOB => Ok((Box::new(assemble::work(recipe, threads)), header)),
+        images::JOB => Ok((Box::new(assemble::work(recipe, threads)), header, settings)),
         clip::JOB => {
             let (facts, layout) = clip::told(&header)?;
             let buffers = Arc::new(BufferPool::new(6 * threads));
@@ -82,9 +83,10 @@ fn work(
                 &buffers,
             )?;
             let facts = planned.after(facts);
-            let layout = Some(*planned.work.plan().output());
+            let layout = Some(*planned.work.score().output());
             let header = Header { layout, facts: Some(clip::said(&facts)?), ..header };
-            Ok((Box::new(planned.work), header))
+            let settings = planned.kept_apart(settings);
+            Ok((Box::new(planned.work), header, settings))
         }
         job => {
             Err(Error::usage(format!("the stream is of a {job} job, which is not known")).into())
