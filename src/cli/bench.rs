@@ -25,6 +25,7 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
         return compare_files(&args.inputs[1..]);
     }
     let recipe = Recipe::new(&args.pixels)?;
+    recipe.chain.suits_stills()?;
     let inputs = assemble::inputs(&args.inputs, &args.walk, args.output.as_deref())?;
     if inputs.items.is_empty() {
         return Err(Error::usage("there is no picture to measure with"));

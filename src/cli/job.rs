@@ -136,6 +136,7 @@ impl Job {
     pub fn new(args: &ImagesArgs) -> Result<Self> {
         let mode = args.run.stages.mode();
         let mut recipe = Recipe::new(&args.pixels)?;
+        recipe.chain.suits_stills()?;
         if args.output == Path::new("-") {
             return Err(Error::usage(
                 "-o -: pictures on stdout would run into each other; `lumaloom stage` joins stages \
@@ -196,7 +197,6 @@ impl Recipe {
     /// `Usage`.
     pub fn new(args: &PixelArgs) -> Result<Self> {
         let chain = args.chain.chain()?;
-        chain.suits_stills()?;
         let format = args.format.as_deref().map(format_named).transpose()?;
         let encode = EncodeOptions {
             format,

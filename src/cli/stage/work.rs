@@ -61,7 +61,10 @@ fn work(
 ) -> Result<(Box<dyn Work>, Header, Settings), Stop> {
     let threads = settings.threads;
     match header.job.as_str() {
-        images::JOB => Ok((Box::new(assemble::work(recipe, threads)), header, settings)),
+        images::JOB => {
+            recipe.chain.suits_stills()?;
+            Ok((Box::new(assemble::work(recipe, threads)), header, settings))
+        }
         clip::JOB => {
             let (facts, layout) = clip::told(&header)?;
             let buffers = Arc::new(BufferPool::new(6 * threads));
