@@ -25,6 +25,9 @@ struct Mix {
     carried: Vec<Mutex<(u64, Option<u64>)>>,
     alone: Vec<AtomicBool>,
     bands: Mutex<Vec<(usize, Bands)>>,
+    /// Before this frame is admitted, and once another was begun, the run is told to stop, and
+    /// then that takes a moment.
+    late: Option<(u64, Cancel)>,
     held: Arc<AtomicU64>,
     most_held: AtomicU64,
 }
@@ -39,6 +42,7 @@ impl Mix {
             carried: needs.iter().map(|_| Mutex::default()).collect(),
             alone: needs.iter().map(|_| AtomicBool::new(true)).collect(),
             bands: Mutex::default(),
+            late: None,
             held: settings.gauges.in_flight.clone(),
             most_held: AtomicU64::new(0),
         }
@@ -59,7 +63,16 @@ impl Work for Mix {
         &self.needs
     }
 
-    fn peak(&self, _: &Packet, _: Bands) -> Result<u64> {
+    fn peak(&self, packet: &Packet, _: Bands) -> Result<u64> {
+        if let Some((frame, cancel)) = &self.late
+            && *frame == packet.seq
+        {
+            while self.bands.lock().unwrap().is_empty() {
+                sleep(Duration::from_millis(1));
+            }
+            cancel.request();
+            sleep(Duration::from_millis(60));
+        }
         Ok(PEAK)
     }
 
@@ -197,6 +210,63 @@ fn a_stop_drops_what_was_parked_and_makes_nothing_up() {
             assert!(kept.values.len() + 2 <= came, "{name}: {came}");
         }
     }
+}
+
+#[test]
+fn a_stop_that_only_the_reader_heard_makes_nothing_up_either() {
+    let needs = [window(1, 1), window(0, 2)];
+    let settings = settings(2);
+    let (source, work, cancel) = (strict(10), Mix::new(&needs, &settings), Cancel::default());
+    let (mut to_work, from_read) = channel(16);
+    let (to_sink, from_work) = channel(16);
+    while let Some(ticket) = source.next() {
+        to_work.send(source.read(ticket)).unwrap();
+    }
+    to_work.finish(Ended::Stopped).unwrap();
+    let ended = child::run(StageName::Work, &settings, &Kept::default(), &cancel, |context| {
+        let computing = Computing {
+            pool: &pool(2)?,
+            split: Split::Auto,
+            order: Order::Strict,
+            budget: &budget_of(StageName::Work, &settings, &cancel),
+            started: &|| Ok(()),
+        };
+        run_work(&work, from_read, to_sink, &computing, context)
+    });
+    assert_eq!(ended, Ok(Ended::Stopped));
+    let (sink, kept) = Collect::new();
+    let written = child::run(StageName::Write, &settings, &Kept::default(), &cancel, |context| {
+        run_sink(Box::new(sink), from_work, context)
+    });
+    assert_eq!(written, Ok(Ended::Stopped));
+    // The last three would have needed frames that did not come.
+    kept_is(&kept.lock().unwrap(), &work.by_definition(&source)[..7], "stopped before us");
+}
+
+#[test]
+fn a_frame_that_is_admitted_after_the_stop_is_missed() {
+    let settings = Settings { io_threads: 1, ..settings(2) };
+    let (cancel, delay) = (Cancel::default(), Duration::from_millis(20));
+    let late = Some((1, cancel.clone()));
+    let work = Mix { late, delay, ..Mix::new(&[carried(0, 0)], &settings) };
+    let (sink, kept) = Collect::new();
+    let sink = Box::new(Collect { when_stopped: WhenStopped::Discard, ..sink });
+    // The source is through by then, so only the work knows that one is missing.
+    let ended = threads::run(&strict(2), &work, sink, &settings, &Kept::default(), &cancel);
+    assert_eq!(ended.unwrap_err().kind(), Kind::Interrupted);
+    let kept = kept.lock().unwrap();
+    assert!(kept.aborted && kept.values.len() == 1, "{kept:?}");
+}
+
+#[test]
+fn a_stop_is_heard_between_the_last_frames_of_a_clip_too() {
+    let settings = settings(1);
+    let (work, cancel) = (Mix::new(&[window(0, 5)], &settings), Cancel::default());
+    let (sink, kept) = Collect::new();
+    let sink = Box::new(Collect { at: Some((6, cancel.clone(), 1)), ..sink });
+    let ended = inline::run(&strict(10), &work, sink, &settings, &Kept::default(), &cancel);
+    assert_eq!(ended.unwrap_err().kind(), Kind::Interrupted);
+    assert_eq!(kept.lock().unwrap().values.len(), 7, "five were out when the source ended");
 }
 
 #[test]
