@@ -166,8 +166,8 @@ pub trait Work: Sync {
     ///
     /// Of a work with windows: through all steps, with what every step leaves behind, since
     /// later windows may look at it when the output is there already; at least what the packet
-    /// holds; and the same for all frames, so that a `--mem` that is enough at first stays so.
-    /// A carried step runs in bands whatever `bands` says.
+    /// holds; and, where it can be, the same for all frames, so that a `--mem` that is enough at
+    /// first stays so. A carried step runs in bands whatever `bands` says.
     fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64>;
 
     /// Does a step, 0... Called concurrently, in the pool, with different packets; for a carried
@@ -175,7 +175,8 @@ pub trait Work: Sync {
     /// meanwhile. A panic fails the item; it is caught by the caller, in one place for all works.
     ///
     /// For a step with a window the parts are its frames, `before + after + 1`, oldest first,
-    /// shared with the windows beside it. What comes back is one part again.
+    /// shared with the windows beside it. What comes back is one part again. Frames are shared
+    /// and bytes are copied, so what is coded is decoded by a step without a window.
     fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet;
 }
 

@@ -102,7 +102,8 @@ pub fn pool(threads: usize) -> Result<ThreadPool> {
 ///
 /// # Errors
 /// A cause of the stage's own, or `Echo` if a neighbour is gone. `Usage` if the frames that are
-/// looked at together are over the budget. What is wrong with an item, a panic in its filters included, is a failed packet and no error.
+/// looked at together are over the budget. What is wrong with an item, a panic in its filters
+/// included, is a failed packet and no error.
 pub fn run_work(
     work: &dyn Work,
     mut rx: Rx,
