@@ -19,12 +19,15 @@ const PEAK: u64 = 20;
 struct Mix {
     needs: Vec<Needs>,
     breaks: fn(usize, u64) -> bool,
-    delay: Duration,
+    /// Milliseconds.
+    delay: fn(usize) -> u64,
     jitter: bool,
     /// For each step, what it carries and which frame was the last.
     carried: Vec<Mutex<(u64, Option<u64>)>>,
     alone: Vec<AtomicBool>,
     bands: Mutex<Vec<(usize, Bands)>>,
+    /// The most that was begun while a frame was at a carried step.
+    beside: AtomicU64,
     /// Before this frame is admitted, and once another was begun, the run is told to stop, and
     /// then that takes a moment.
     late: Option<(u64, Cancel)>,
@@ -37,11 +40,12 @@ impl Mix {
         Self {
             needs: needs.to_vec(),
             breaks: |_, _| false,
-            delay: Duration::ZERO,
+            delay: |_| 0,
             jitter: false,
             carried: needs.iter().map(|_| Mutex::default()).collect(),
             alone: needs.iter().map(|_| AtomicBool::new(true)).collect(),
             bands: Mutex::default(),
+            beside: AtomicU64::new(0),
             late: None,
             held: settings.gauges.in_flight.clone(),
             most_held: AtomicU64::new(0),
@@ -78,18 +82,23 @@ impl Work for Mix {
 
     fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet {
         self.most_held.fetch_max(self.held.load(Ordering::Relaxed), Ordering::Relaxed);
+        let begun = || self.bands.lock().unwrap().len();
         self.bands.lock().unwrap().push((step, bands));
+        let before = begun();
         let (needs, window) = (self.needs[step], numbers(&packet));
         assert_eq!(window.len(), needs.before + needs.after + 1);
         let serial = needs.state == Serial::Carried;
         let alone = || self.alone[step].swap(false, Ordering::SeqCst);
         assert!(!serial || alone(), "two at a carried step");
-        sleep(self.delay);
+        sleep(Duration::from_millis((self.delay)(step)));
         if self.jitter {
             let spread = packet.seq.wrapping_mul(0x9e37_79b9).wrapping_add(step as u64) % 7;
             sleep(Duration::from_micros(spread * 60));
         }
         self.alone[step].store(true, Ordering::SeqCst);
+        if serial {
+            self.beside.fetch_max((begun() - before) as u64, Ordering::Relaxed);
+        }
         assert!(!(self.breaks)(step, packet.seq), "at step {step}");
         let mut carried = self.carried[step].lock().unwrap();
         assert!(!serial || carried.1 < Some(packet.seq), "after {:?}", carried.1);
@@ -246,9 +255,9 @@ fn a_stop_that_only_the_reader_heard_makes_nothing_up_either() {
 #[test]
 fn a_frame_that_is_admitted_after_the_stop_is_missed() {
     let settings = Settings { io_threads: 1, ..settings(2) };
-    let (cancel, delay) = (Cancel::default(), Duration::from_millis(20));
+    let cancel = Cancel::default();
     let late = Some((1, cancel.clone()));
-    let work = Mix { late, delay, ..Mix::new(&[carried(0, 0)], &settings) };
+    let work = Mix { late, delay: |_| 20, ..Mix::new(&[carried(0, 0)], &settings) };
     let (sink, kept) = Collect::new();
     let sink = Box::new(Collect { when_stopped: WhenStopped::Discard, ..sink });
     // The source is through by then, so only the work knows that one is missing.
@@ -312,6 +321,19 @@ fn a_carried_step_has_all_threads_and_the_others_what_the_split_says() {
 }
 
 #[test]
+fn nothing_is_put_beside_a_carried_step() {
+    let needs = [window(0, 0), carried(0, 0), window(0, 1)];
+    let settings = settings(2);
+    let delay = |step| if step == 1 { 5 } else { 0 };
+    let work = Mix { delay, ..Mix::new(&needs, &settings) };
+    let (sink, _) = Collect::new();
+    let (source, cancel) = (strict(12), Cancel::default());
+    threads::run(&source, &work, Box::new(sink), &settings, &Kept::default(), &cancel).unwrap();
+    // One was there before, of which the other thread may have been late to take notice.
+    assert!(work.beside.load(Ordering::Relaxed) <= 1, "{:?}", work.beside);
+}
+
+#[test]
 fn steps_run_over_pipes_too() {
     let needs = [window(1, 2), carried(0, 0), window(3, 0)];
     let source = Numbers { broken: |n| n == 40, ..strict(60) };
@@ -329,8 +351,7 @@ fn steps_run_over_pipes_too() {
 #[test]
 fn the_time_of_all_steps_is_the_pools() {
     let settings = settings(3);
-    let delay = Duration::from_millis(2);
-    let work = Mix { delay, ..Mix::new(&[window(1, 1), carried(0, 0)], &settings) };
+    let work = Mix { delay: |_| 2, ..Mix::new(&[window(1, 1), carried(0, 0)], &settings) };
     let (sink, _) = Collect::new();
     let events = Kept::default();
     threads::run(&strict(20), &work, Box::new(sink), &settings, &events, &Cancel::default())
@@ -340,7 +361,7 @@ fn the_time_of_all_steps_is_the_pools() {
         _ => None,
     };
     let report = events.all().into_iter().find_map(ended).unwrap();
-    assert!(report.busy_seconds >= 2.0 * 20.0 * delay.as_secs_f64(), "{report:?}");
+    assert!(report.busy_seconds >= 2.0 * 20.0 * 2e-3, "{report:?}");
     assert!(report.blocked_in_seconds >= 0.0 && report.blocked_out_seconds >= 0.0, "{report:?}");
 }
 
