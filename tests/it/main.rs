@@ -8,6 +8,7 @@ mod golden;
 mod house;
 mod images;
 mod pictures;
+mod over_time;
 mod plumbing;
 mod program;
 mod video;
