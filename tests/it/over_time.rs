@@ -103,6 +103,14 @@ fn apart(ours: &[u8], theirs: &[u8]) -> (u8, f64) {
 }
 
 #[test]
+fn pictures_are_refused_before_any_is_read() {
+    let place = Place::new();
+    place.png("in/a.png", 8, 8, 0);
+    place.line("images in -o out -f gray,tblend").code(2).says(&["tblend", "lumaloom video"]);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
 fn tmix_is_ffmpegs_to_a_code() {
     let frames = clip();
     for chain in [
