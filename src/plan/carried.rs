@@ -11,6 +11,10 @@ use crate::kernel::{Follower, PlaneMut, Pull, View};
 /// A step that makes each frame from itself and from what the frames before it have left.
 /// Inside one frame rows are independent along themselves, columns down themselves, and samples
 /// against the last frame, so a frame is spread over the pool although frames follow each other.
+///
+/// Its reals lie within 2^-13 of the reference's, 2^-16 for frames of 16 bits: each step adds
+/// 2^-20 at most, and passes on what was before it weakened as long as a pull does not rise
+/// faster than its argument (strengths of `hqdn3d` up to 191).
 pub struct Carried {
     layout: Layout,
     follow: Follow,

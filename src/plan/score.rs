@@ -6,7 +6,7 @@
 
 use super::carried::Carried;
 use super::window::Window;
-use super::{Chain, Compiled, Hint, Input, Media, Plan, Shrink, compile};
+use super::{Chain, Compiled, Decoder, Hint, Input, Media, Plan, Shrink, compile};
 use crate::error::Result;
 use crate::filter::{Op, ProfileChange, Time};
 use crate::frame::Layout;
@@ -51,7 +51,8 @@ impl Score {
             let fit = if time.is_some() { &|layout| layout } else { fit };
             let compiled = Compiled { ops, profile };
             let plan = Plan::of(compiled, &input, fit, media, shrink)?;
-            input.layout = *plan.output();
+            // Only the first part reads what a decoder gives.
+            input = Input { layout: *plan.output(), decoder: Decoder::Whole, ..input };
             if !plan.changes_nothing() || (steps.is_empty() && time.is_none()) {
                 steps.push(Step::Frame(Box::new(plan)));
             }

@@ -285,6 +285,30 @@ fn a_format_has_its_say_after_the_last_step_only() {
 }
 
 #[test]
+fn only_the_first_part_has_a_decoder() {
+    let source = Input {
+        layout: layout(64, 48, Model::Rgb, Depth::U8),
+        orientation: Dihedral::IDENTITY,
+        icc: None,
+        finish: None,
+        decoder: Decoder::Scaling,
+    };
+    for (chain, shrink) in [("resize=8:6,tmix", 4), ("tmix,resize=8:6", 1)] {
+        let chain = Chain::parse(chain).unwrap();
+        let score = Score::new(&chain, &source, &|l| l, Media::Video, Shrink::Auto).unwrap();
+        assert_eq!(score.hint().shrink, shrink, "{chain}");
+        let mut size = Size::new(64 / u32::from(shrink), 48 / u32::from(shrink));
+        assert_eq!(score.input().size(), size, "{chain}");
+        for step in score.steps() {
+            if let Step::Frame(plan) = step {
+                assert_eq!(plan.input().size(), size, "{chain}");
+            }
+            size = step.output().size();
+        }
+    }
+}
+
+#[test]
 fn a_score_says_where_it_rounds() {
     let layout = layout(64, 48, jpeg(Subsampling::S420), Depth::U8);
     let lines =
