@@ -90,6 +90,8 @@ pub fn read<D: ImageDecoder>(
     let mut frame = Frame::from_pool(layout, pool);
     if layout.depth() == Depth::U8 {
         let samples = samples_mut::<u8>(&mut frame)?;
+        // Not every pixel need be written: a colour that the palette lacks leaves what was there.
+        samples.fill(0);
         decoder.read_image(samples).map_err(|e| refused(format, &e))?;
         return Ok(frame);
     }
