@@ -145,34 +145,41 @@ impl Outline {
     }
 }
 
-const EXTENSION: u8 = 0x21;
-const IMAGE: u8 = 0x2c;
-const GRAPHIC_CONTROL: u8 = 0xf9;
+/// Introduces an extension, whose label follows.
+pub const EXTENSION: u8 = 0x21;
+/// Introduces an image.
+pub const IMAGE: u8 = 0x2c;
+/// The label of what says how the next image is shown.
+pub const GRAPHIC_CONTROL: u8 = 0xf9;
 
 /// Bytes of the palette that a flags byte announces.
-fn palette(flags: u8) -> usize {
+pub fn palette(flags: u8) -> usize {
     if flags & 0x80 != 0 { 3 << ((flags & 7) + 1) } else { 0 }
 }
 
 /// The file's blocks from some point on.
-struct Blocks<'a> {
-    rest: &'a [u8],
+#[derive(Clone, Copy)]
+pub struct Blocks<'a> {
+    /// What was not taken yet.
+    pub rest: &'a [u8],
 }
 
 impl Blocks<'_> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
+    /// The next bytes.
+    pub fn take<const N: usize>(&mut self) -> Result<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or_else(truncated)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    fn skip(&mut self, count: usize) -> Result<()> {
+    /// Leaves bytes out.
+    pub fn skip(&mut self, count: usize) -> Result<()> {
         self.rest = self.rest.get(count..).ok_or_else(truncated)?;
         Ok(())
     }
 
-    /// Sub-blocks, each behind its length, up to an empty one.
-    fn skip_list(&mut self) -> Result<()> {
+    /// Leaves sub-blocks out, each behind its length, up to an empty one.
+    pub fn skip_list(&mut self) -> Result<()> {
         loop {
             let [length] = self.take()?;
             if length == 0 {

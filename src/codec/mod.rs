@@ -3,6 +3,7 @@
 //! Content decides, never a name. Every format is one row of a table; a codec reads its header
 //! and is held to the limits before it allocates anything that depends on the file.
 
+pub mod animation;
 mod density;
 pub mod exif;
 pub mod icc;

@@ -17,6 +17,11 @@ const WEBP: Format = Format::WebP;
 /// Quality of lossy files, libwebp's scale.
 const QUALITY: u8 = 80;
 
+/// Bytes in front of a file's chunks.
+pub const RIFF: usize = 12;
+/// The flag of an extended file whose pixels may be clear.
+pub const ALPHA: u8 = 0x10;
+
 /// True if this build writes lossy WebP.
 pub const LOSSY: bool = cfg!(feature = "native");
 
@@ -25,7 +30,7 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
     let mut decoder = decoder(bytes)?;
     let (width, height) = decoder.dimensions();
     let size = limits.check(width.into(), height.into())?;
-    check_streams(bytes.get(12..).unwrap_or_default(), size, Level::File)?;
+    check_streams(Chunks::of_file(bytes), size, Level::File)?;
     let model = if decoder.has_alpha() { Model::Rgba } else { Model::Rgb };
     let exif = decoder.exif_metadata().map_err(broken)?;
     let animated = decoder.is_animated() && decoder.num_frames() > 1;
@@ -92,18 +97,12 @@ enum Level {
 
 /// Refuses a lossy stream that is larger than the canvas: the decoder would allocate it first and
 /// compare sizes afterwards.
-fn check_streams(mut chunks: &[u8], canvas: Size, level: Level) -> Result<()> {
+fn check_streams(chunks: Chunks<'_>, canvas: Size, level: Level) -> Result<()> {
     /// Frame position, size, duration and flags before an animated frame's own chunks.
     const FRAME_HEADER: usize = 16;
-    while let [a, b, c, d, rest @ ..] = chunks {
-        let Some(length) = rest.first_chunk().map(|bytes| u32::from_le_bytes(*bytes) as usize)
-        else {
-            break;
-        };
-        let content = &rest[4..];
-        let content = &content[..length.min(content.len())];
-        match [*a, *b, *c, *d] {
-            [b'V', b'P', b'8', b' '] => {
+    for Chunk { kind, content, .. } in chunks {
+        match &kind {
+            b"VP8 " => {
                 let side = |at| content.get(at..).and_then(<[u8]>::first_chunk);
                 let side = |at| side(at).map_or(0, |b| u32::from(u16::from_le_bytes(*b) & 0x3fff));
                 let (width, height) = (side(6), side(8));
@@ -112,15 +111,61 @@ fn check_streams(mut chunks: &[u8], canvas: Size, level: Level) -> Result<()> {
                     return Err(Error::input(format!("broken webp: {stream} inside {canvas}")));
                 }
             }
-            [b'A', b'N', b'M', b'F'] if level == Level::File && content.len() > FRAME_HEADER => {
-                check_streams(&content[FRAME_HEADER..], canvas, Level::Frame)?;
+            b"ANMF" if level == Level::File && content.len() > FRAME_HEADER => {
+                check_streams(Chunks { rest: &content[FRAME_HEADER..] }, canvas, Level::Frame)?;
             }
             _ => {}
         }
-        let next = (4 + length).next_multiple_of(2);
-        chunks = rest.get(next..).unwrap_or_default();
     }
     Ok(())
+}
+
+/// One chunk of a file or of a frame.
+#[derive(Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Its name.
+    pub kind: [u8; 4],
+    /// As much of its content as is there.
+    pub content: &'a [u8],
+    length: usize,
+}
+
+impl Chunk<'_> {
+    /// False if the file ends inside it.
+    pub fn is_whole(&self) -> bool {
+        self.content.len() == self.length
+    }
+
+    /// Bytes from its content's begin to the next chunk.
+    pub fn padded(&self) -> usize {
+        self.length.next_multiple_of(2)
+    }
+}
+
+/// Chunks one behind the other.
+pub struct Chunks<'a> {
+    /// What was not taken yet.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Chunks<'a> {
+    /// Those of a file.
+    pub fn of_file(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes.get(RIFF..).unwrap_or_default() }
+    }
+}
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = Chunk<'a>;
+
+    fn next(&mut self) -> Option<Chunk<'a>> {
+        let ([a, b, c, d, l0, l1, l2, l3], rest) = self.rest.split_first_chunk()?;
+        let length = u32::from_le_bytes([*l0, *l1, *l2, *l3]) as usize;
+        let content = &rest[..length.min(rest.len())];
+        let chunk = Chunk { kind: [*a, *b, *c, *d], content, length };
+        self.rest = rest.get(chunk.padded()..).unwrap_or_default();
+        Some(chunk)
+    }
 }
 
 /// Says that this build has no libwebp, and what works without it.
@@ -150,9 +195,7 @@ fn lossy(_: &[u8], _: u32, _: u32, _: u8) -> Result<Vec<u8>> {
 /// A simple file (RIFF header and image chunks) as an extended one with the metadata chunks, in
 /// the order that the container's specification asks for. Unchanged where there are none.
 fn extended(simple: Vec<u8>, metadata: &Metadata, size: [u32; 2]) -> Result<Vec<u8>> {
-    const RIFF: usize = 12;
     const FLAGS: [u8; 3] = [0x20, 0x08, 0x04];
-    const ALPHA: u8 = 0x10;
     let blocks = [&metadata.icc, &metadata.exif, &metadata.xmp];
     if blocks.iter().all(|block| block.is_none()) {
         return Ok(simple);
@@ -190,11 +233,12 @@ fn chunk(chunks: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
 }
 
 /// Bit 28 of a lossless stream's header, behind the signature byte.
-fn lossless_alpha(stream: &[u8]) -> bool {
+pub fn lossless_alpha(stream: &[u8]) -> bool {
     stream.get(4).is_some_and(|byte| byte & 0x10 != 0)
 }
 
-fn push(out: &mut Vec<u8>, kind: [u8; 4], content: Option<&[u8]>) {
+/// Appends a chunk, if there is one.
+pub fn push(out: &mut Vec<u8>, kind: [u8; 4], content: Option<&[u8]>) {
     let Some(content) = content else { return };
     out.extend(kind);
     out.extend((content.len() as u32).to_le_bytes());
@@ -226,14 +270,15 @@ mod tests {
             chunks.extend((16 + 24 * level).to_le_bytes());
             chunks.extend([0; 16]);
         }
-        assert!(check_streams(&chunks, Size::new(1, 1), Level::File).is_ok());
+        assert!(check_streams(Chunks { rest: &chunks }, Size::new(1, 1), Level::File).is_ok());
         let stream =
             |side: u8| [b'V', b'P', b'8', b' ', 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, side, 0, side, 0];
         for (side, fits) in [(1, true), (9, false)] {
             let mut frame = b"ANMF\x22\0\0\0".to_vec();
             frame.extend([0; 16]);
             frame.extend(stream(side));
-            assert_eq!(check_streams(&frame, Size::new(4, 4), Level::File).is_ok(), fits);
+            let chunks = Chunks { rest: &frame };
+            assert_eq!(check_streams(chunks, Size::new(4, 4), Level::File).is_ok(), fits);
         }
     }
 }

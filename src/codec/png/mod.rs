@@ -75,6 +75,15 @@ pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -
     Ok(Still { frame, metadata })
 }
 
+/// What stands in front of the pixels, and EXIF wherever it stands.
+///
+/// # Errors
+/// A broken header.
+pub fn ahead(bytes: &[u8]) -> Result<Metadata> {
+    let reader = decoder(bytes).read_info().map_err(broken)?;
+    Ok(metadata(bytes, reader.info()))
+}
+
 /// 16-bit samples, which PNG stores with the high byte first.
 fn words(reader: &mut Reader<Source<'_>>, samples: &mut [u16]) -> Result<()> {
     let swap = |to: &mut [u16], from: &[u8]| {
