@@ -1,5 +1,6 @@
 //! The integration tests: one crate, so that it links once.
 
+mod animation;
 mod clip_rest;
 mod clips;
 mod corpus;
