@@ -1,5 +1,6 @@
 //! Where a run's outputs go: named, checked before the run, put in place whole.
 
+pub mod animation;
 pub mod check;
 pub mod file;
 pub mod folder;
@@ -12,6 +13,7 @@ pub mod sequence;
 pub mod video;
 pub mod y4m;
 
+pub use animation::{AnimationSink, Joining};
 pub use file::FileSink;
 pub use folder::FolderSink;
 pub use naming::Template;

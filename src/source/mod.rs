@@ -1,5 +1,6 @@
 //! Where a run's inputs come from: folders walked, lists frozen, files read.
 
+pub mod animation;
 mod argument;
 pub mod facts;
 pub mod folder;
@@ -14,6 +15,7 @@ pub mod video;
 pub mod walk;
 pub mod y4m;
 
+pub use animation::Playing;
 pub use facts::{Facts, Rest, Stills, Turn};
 pub use frames::{Extent, FrameSource, Frames, Shown};
 pub use manifest::Manifest;

@@ -127,7 +127,7 @@ pub struct StageWorkArgs {
 /// `lumaloom stage read video`.
 #[derive(Debug, Args)]
 pub struct StageReadClipArgs {
-    /// A clip, pictures as a pattern like shot_%05d.png, or - for raw frames (y4m) on stdin
+    /// A clip, an animated picture, pictures as a pattern like shot_%05d.png, or - for raw frames (y4m) on stdin
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
     #[command(flatten)]
@@ -141,7 +141,7 @@ pub struct StageReadClipArgs {
 /// `lumaloom stage write video`.
 #[derive(Debug, Args)]
 pub struct StageWriteClipArgs {
-    /// A clip, whose extension chooses the container; pictures as a pattern; - for y4m on stdout; or null
+    /// A clip, whose extension chooses the container; .gif, .png or .webp; pictures as a pattern; - for y4m on stdout; or null
     #[arg(short, long, value_name = "OUT", allow_hyphen_values = true)]
     pub output: PathBuf,
     /// The output may be replaced if it exists

@@ -16,10 +16,10 @@ use super::{ChainArgs, MemoryArgs, PoolArgs, SayArgs, StagesArgs};
 #[derive(Debug, Args)]
 #[command(after_help = VIDEO_HELP)]
 pub struct VideoArgs {
-    /// A clip, pictures as a pattern like shot_%05d.png, or - for raw frames (y4m) on stdin
+    /// A clip, an animated picture, pictures as a pattern like shot_%05d.png, or - for raw frames (y4m) on stdin
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// A clip, whose extension chooses the container; pictures as a pattern; - for y4m on stdout; or null
+    /// A clip, whose extension chooses the container; .gif, .png or .webp; pictures as a pattern; - for y4m on stdout; or null
     #[arg(short, long, value_name = "OUT", allow_hyphen_values = true)]
     pub output: PathBuf,
     /// Chain and options from a TOML file; the command line wins

@@ -14,7 +14,7 @@ use lumaloom::source::{Facts, Pattern};
 use lumaloom::stage::Source;
 
 use super::movie::Movie;
-use super::pictures::Sequence;
+use super::pictures::{Animated, Sequence};
 use super::stream::Stream;
 use super::{ClipOut, Kind, STDIO};
 use crate::cli::args::ClipArgs;
@@ -27,6 +27,8 @@ pub enum ClipIn {
     Stream(Stream),
     /// Picture files.
     Sequence(Sequence),
+    /// One file of several pictures.
+    Animated(Animated),
 }
 
 /// As much of a file as tells what it is.
@@ -60,6 +62,9 @@ impl ClipIn {
             )));
         }
         match picture(input, &meta) {
+            Some(Format::Gif | Format::Png | Format::WebP) => {
+                Ok(Self::Animated(Animated::new(input, args, window)?))
+            }
             Some(_) => Ok(Self::Sequence(Sequence::of_one(input, args, window)?)),
             None => Ok(Self::Movie(Box::new(Movie::new(input, args, window, cancel)?))),
         }
@@ -71,6 +76,7 @@ impl ClipIn {
             Self::Movie(movie) => *movie.layout(),
             Self::Stream(stream) => stream.layout(),
             Self::Sequence(sequence) => sequence.layout(),
+            Self::Animated(animated) => animated.layout(),
         }
     }
 
@@ -83,6 +89,7 @@ impl ClipIn {
             Self::Movie(movie) => movie.facts(),
             Self::Stream(stream) => Ok(stream.facts()),
             Self::Sequence(sequence) => Ok(sequence.facts()),
+            Self::Animated(animated) => Ok(animated.facts()),
         }
     }
 
@@ -102,6 +109,9 @@ impl ClipIn {
             }
             Self::Stream(stream) => Ok((stream.open(pool, cancel)?, stream.facts())),
             Self::Sequence(sequence) => Ok((Box::new(sequence.open()), sequence.facts())),
+            Self::Animated(animated) => {
+                Ok((Box::new(animated.open(pool, cancel)?), animated.facts()))
+            }
         }
     }
 
@@ -109,7 +119,7 @@ impl ClipIn {
     pub fn movie(&self) -> Option<&Movie> {
         match self {
             Self::Movie(movie) => Some(movie),
-            Self::Stream(_) | Self::Sequence(_) => None,
+            Self::Stream(_) | Self::Sequence(_) | Self::Animated(_) => None,
         }
     }
 
@@ -129,6 +139,7 @@ impl ClipIn {
             Self::Movie(movie) => movie.total(),
             Self::Stream(_) => None,
             Self::Sequence(sequence) => Some(sequence.total()),
+            Self::Animated(animated) => animated.total(),
         }
     }
 
@@ -137,7 +148,7 @@ impl ClipIn {
         match self {
             Self::Movie(movie) => movie.notes().to_vec(),
             Self::Stream(stream) => stream.notes(),
-            Self::Sequence(_) => Vec::new(),
+            Self::Sequence(_) | Self::Animated(_) => Vec::new(),
         }
     }
 
@@ -160,7 +171,9 @@ impl ClipIn {
     pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
         match (self, out.kind()) {
             (Self::Movie(movie), Kind::Clip) => movie.losses(out),
-            (Self::Movie(movie), Kind::Sequence(_)) => Ok(movie.alone().into_iter().collect()),
+            (Self::Movie(movie), Kind::Sequence(_) | Kind::Animation(_)) => {
+                Ok(movie.alone().into_iter().collect())
+            }
             _ => Ok(Vec::new()),
         }
     }

@@ -1,6 +1,7 @@
 //! What a clip job writes, and how it is coded.
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use lumaloom::ffmpeg::{
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
-use lumaloom::sink::{Clobber, Durable, NullSink, SequenceSink, VideoSink, Writing, Y4mSink};
+use lumaloom::sink::{
+    AnimationSink, Clobber, Durable, Joining, NullSink, SequenceSink, VideoSink, Writing, Y4mSink,
+};
 use lumaloom::source::{Facts, Pattern, Turn};
 use lumaloom::stage::Sink;
 
@@ -43,6 +46,8 @@ pub enum Kind {
     Stream,
     /// Picture files.
     Sequence(Pattern),
+    /// One animated picture.
+    Animation(Format),
     /// Nothing.
     Null,
 }
@@ -60,7 +65,7 @@ impl ClipOut {
     ) -> Result<Self> {
         Ok(Self {
             out: out.to_owned(),
-            kind: Kind::of(out)?,
+            kind: Kind::of(out, args.codec.is_some())?,
             writing: Writing { clobber, durable: Durable::No },
             codec: Codec {
                 name: args.codec.clone(),
@@ -111,9 +116,8 @@ impl ClipOut {
                 matrix: args.colorspace.map(MatrixArg::matrix),
                 range: args.color_range.map(RangeArg::range),
             })),
-            Kind::Sequence(_) => {
-                let extension = self.out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-                let format = Format::from_extension(extension).ok_or_else(|| {
+            Kind::Sequence(_) | Kind::Animation(_) => {
+                let format = extension(&self.out).ok_or_else(|| {
                     let known: Vec<&str> = Format::all().map(Format::extension).collect();
                     Error::usage(format!(
                         "{} has no extension of a picture; there are {}",
@@ -150,10 +154,10 @@ impl ClipOut {
         let taken = |what: String| Err(Error::usage(format!("{what}; -y replaces what is there")));
         match &self.kind {
             Kind::Stream | Kind::Null => Ok(()),
-            Kind::Clip if self.out.symlink_metadata().is_ok() => {
+            Kind::Clip | Kind::Animation(_) if self.out.symlink_metadata().is_ok() => {
                 taken(format!("{} exists", shown(&self.out)))
             }
-            Kind::Clip => Ok(()),
+            Kind::Clip | Kind::Animation(_) => Ok(()),
             // A folder that is not there has none.
             Kind::Sequence(pattern) => match pattern.present().unwrap_or_default()[..] {
                 [] => Ok(()),
@@ -198,6 +202,13 @@ impl ClipOut {
                 let first = facts.number.unwrap_or(1);
                 Ok(Box::new(SequenceSink::new(pattern.clone(), first, self.writing)?))
             }
+            Kind::Animation(format) => {
+                let usual = usual(facts);
+                let plays = facts.plays.and_then(NonZeroU32::new);
+                let (format, time_base) = (*format, facts.time_base);
+                let joining = Joining { format, layout, time_base, usual, plays };
+                Ok(Box::new(AnimationSink::new(&joining, self.out.clone(), self.writing)?))
+            }
             Kind::Clip => {
                 let programs = Programs::find(None)?;
                 let rest = facts.rest.as_ref();
@@ -218,13 +229,30 @@ impl ClipOut {
 }
 
 impl Kind {
-    fn of(out: &Path) -> Result<Self> {
+    /// What a name stands for. An encoder that was asked for is ffmpeg's.
+    fn of(out: &Path, encoder: bool) -> Result<Self> {
         match out.as_os_str() {
             name if name == STDIO => Ok(Self::Stream),
             name if name == NULL => Ok(Self::Null),
-            _ => Ok(Pattern::parse(out)?.map_or(Self::Clip, Self::Sequence)),
+            _ => Ok(match (Pattern::parse(out)?, extension(out)) {
+                (Some(pattern), _) => Self::Sequence(pattern),
+                (None, Some(format)) if format.is_animated() && !encoder => Self::Animation(format),
+                (None, _) => Self::Clip,
+            }),
         }
     }
+}
+
+/// Ticks of a frame of which nobody says how long it is shown.
+fn usual(facts: &Facts) -> i64 {
+    let (over, under) = facts.rate.unwrap_or((25, 1));
+    let (num, den) = (i64::from(facts.time_base.num()), i64::from(facts.time_base.den()));
+    i64::from(under) * den / (i64::from(over) * num).max(1)
+}
+
+/// The picture format that a name stands for.
+fn extension(out: &Path) -> Option<Format> {
+    Format::from_extension(out.extension()?.to_str()?)
 }
 
 /// Everything that an encoder is started with, beside the facts.

@@ -1,15 +1,17 @@
-//! Pictures as the frames of a clip: the files of a sequence.
+//! Pictures as the frames of a clip: the files of a sequence, or one file that has several.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use lumaloom::codec::animation::Animation;
 use lumaloom::codec::{self, Header, Limits};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::ffmpeg::{TimeBase, Window};
-use lumaloom::frame::Layout;
-use lumaloom::link::Item;
+use lumaloom::frame::{BufferPool, Layout};
+use lumaloom::link::{Cancel, Item};
 use lumaloom::source::sequence::{self, Part};
-use lumaloom::source::{Facts, Pattern, SequenceSource, Stills};
+use lumaloom::source::{Extent, Facts, FrameSource, Pattern, Playing, SequenceSource, Stills};
 
 use crate::cli::args::ClipArgs;
 use crate::cli::job::MAX_PIXELS;
@@ -93,6 +95,79 @@ impl Sequence {
     /// A source of them.
     pub fn open(&self) -> SequenceSource {
         SequenceSource::new(self.items.clone())
+    }
+}
+
+/// An animated picture, whose file was read.
+pub struct Animated {
+    path: PathBuf,
+    layout: Layout,
+    facts: Facts,
+    frames: Option<u64>,
+    most: Option<u64>,
+    /// Taken when the frames are read.
+    playing: Mutex<Option<Playing>>,
+}
+
+impl Animated {
+    /// Reads the file, and what it says of its frames.
+    ///
+    /// # Errors
+    /// `Usage`: an option that has no use here. `Input`: it is broken.
+    pub fn new(path: &Path, args: &ClipArgs, window: Window) -> Result<Self> {
+        refuse(args)?;
+        if args.r.is_some() || args.start_number.is_some() {
+            let options = "an animated picture has frames with times of their own";
+            return Err(Error::usage(format!("{options}: neither --r nor --start-number fits")));
+        }
+        let bytes = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+        let opened = Animation::open(bytes, &Limits { max_pixels: MAX_PIXELS });
+        let animation = opened.map_err(|e| e.within(shown(path)))?;
+        let animation =
+            animation.ok_or_else(|| Error::input(format!("{} changed", shown(path))))?;
+        let stills = Stills {
+            format: animation.format().name().to_owned(),
+            coded: false,
+            orientation: animation.orientation(),
+            icc: animation.metadata().icc.clone(),
+        };
+        let (layout, plays) = (*animation.layout(), animation.plays());
+        let whole = window == Window::default();
+        let frames = whole.then(|| animation.frames());
+        let playing = Playing::new(animation, window)?;
+        let even = Facts::even(playing.time_base());
+        // Its frames are as long as each says.
+        let facts = Facts { stills: Some(stills), plays: plays.map(u32::from), rate: None, ..even };
+        let most = args.frames.map(u64::from);
+        let (path, playing) = (path.to_owned(), Mutex::new(Some(playing)));
+        Ok(Self { path, layout, facts, frames, most, playing })
+    }
+
+    /// The frames as they are composed.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// How many, if all are wanted.
+    pub fn total(&self) -> Option<u64> {
+        self.frames.map(|frames| frames.min(self.most.unwrap_or(u64::MAX)))
+    }
+
+    /// What is known of them.
+    pub fn facts(&self) -> Facts {
+        self.facts.clone()
+    }
+
+    /// Begins to compose them.
+    ///
+    /// # Errors
+    /// `Internal`: asked for twice.
+    pub fn open(&self, pool: &Arc<BufferPool>, cancel: &Cancel) -> Result<FrameSource<Playing>> {
+        let playing = self.playing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let playing = playing.ok_or_else(|| Error::internal("the frames were taken twice"))?;
+        let frame_bytes = self.layout.bytes();
+        let extent = Extent { frame_bytes, total: self.frames, most: self.most };
+        Ok(FrameSource::new(&self.path, playing, None, extent, pool.clone(), cancel))
     }
 }
 

@@ -64,6 +64,13 @@ static ANIMATED: [Kind; 3] = [
     },
 ];
 
+impl Format {
+    /// Whether a file of it may hold more than one picture, shown one after the other.
+    pub fn is_animated(self) -> bool {
+        ANIMATED.iter().any(|kind| kind.format == self)
+    }
+}
+
 /// What a file says of itself before any frame is unpacked.
 struct Outline {
     canvas: Size,
