@@ -25,6 +25,8 @@ pub struct AnimationSink {
     held: Option<Held>,
     /// How long a frame is shown of which nobody says it.
     usual: i64,
+    /// Whether the joiner has a frame.
+    joined: bool,
 }
 
 struct Held {
@@ -59,7 +61,7 @@ impl AnimationSink {
         let to = BufWriter::with_capacity(1 << 20, part.file()?);
         let tick = Fraction::new(job.time_base.num(), job.time_base.den())?;
         let joiner = Joiner::new(to, job.format, &job.layout, tick, job.plays)?;
-        Ok(Self { joiner, part, out, writing, held: None, usual: job.usual })
+        Ok(Self { joiner, part, out, writing, held: None, usual: job.usual, joined: false })
     }
 
     /// Writes the frame that waits, now that the next one's time is known or that there is none.
@@ -70,6 +72,7 @@ impl AnimationSink {
         self.usual = delay;
         let delay = u64::try_from(delay)
             .map_err(|_| Error::input(format!("a frame at tick {ticks} ends before it begins")))?;
+        self.joined = true;
         self.joiner.write(&bytes, delay)
     }
 }
@@ -101,11 +104,15 @@ impl Sink for AnimationSink {
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {
+        let only = if self.joined { None } else { self.held.take() };
         self.release(None)?;
         let Self { joiner, part, out, writing, .. } = *self;
-        let mut to = joiner.finish()?.out;
-        to.flush().map_err(|e| Error::io("write", part.path(), &e))?;
-        drop(to);
+        let failed = |e: std::io::Error| Error::io("write", part.path(), &e);
+        match only {
+            // One frame needs nobody to join it: it is a still already.
+            Some(still) => part.file()?.write_all(&still.bytes).map_err(failed)?,
+            None => joiner.finish()?.out.flush().map_err(failed)?,
+        }
         part.commit(&out, writing)
     }
 

@@ -33,7 +33,7 @@ impl SequenceSink {
 impl Sink for SequenceSink {
     fn write(&mut self, packet: Packet) -> Result<Written, SinkError> {
         let output = self.pattern.path(self.first.saturating_add(packet.seq));
-        let bytes = bytes_of(packet.outcome).map_err(|e| as_run(e.into()))?;
+        let bytes = bytes_of(packet.outcome).map_err(as_run)?;
         put(&output, &bytes, self.writing).map_err(|e| as_run(failure(&output, &e)))?;
         Ok(Written { output, bytes: bytes.len() as u64 })
     }

@@ -113,7 +113,7 @@ impl ClipWork {
                 Some((options, header(from, *layout)))
             }
         };
-        let limits = stills.as_ref().and_then(|stills| stills.files.clone());
+        let limits = stills.as_ref().and_then(|stills| stills.files);
         let decode = limits.map(|limits| (header(from, *layout), limits));
         let steps = steps(score.steps(), decode.is_some(), encode.is_some());
         let needs = steps.iter().map(|step| step.needs(&score)).collect();

@@ -164,3 +164,70 @@ fn null_keeps_nothing() {
     assert!(!place.path("null").exists());
     place.line("video rgb.mkv -o null --verify").code(2).says(&["--verify"]);
 }
+
+/// Frames in hundredths of a second and their pixels as ffmpeg composes them.
+fn shown(place: &Place, file: &str) -> Vec<(i64, String)> {
+    let how = "-ignore_loop 1 -min_delay 0";
+    let how = if file.ends_with(".gif") { how } else { "" };
+    let words = format!(
+        "{how} -i {file} -map 0:v -pix_fmt rgb24 -fps_mode passthrough -enc_time_base 1/100 -f framemd5 -"
+    );
+    let text = ffmpeg(place, &words);
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split(',').map(str::trim).collect();
+        (cells[2].parse().expect("a timestamp"), cells[cells.len() - 1].to_owned())
+    };
+    text.lines().filter(|line| !line.starts_with('#')).map(row).collect()
+}
+
+#[test]
+fn animated_pictures_go_in_and_out_without_ffmpeg() {
+    let place = rgb();
+    // Few colours, so that GIF loses none; each frame with a delay of its own.
+    place.line("images f -o few -f posterize=2 --format png").code(0);
+    let script = "convert -delay 7 few/03.png -delay 20 few/04.png -delay 1 few/05.png -delay 13 few/06.png \
+                  -loop 3 a.gif";
+    place.shell(script).code(0);
+    let times = |rows: &[(i64, String)]| rows.iter().map(|row| row.0).collect::<Vec<_>>();
+    let source = shown(&place, "a.gif");
+    assert_eq!(times(&source), [0, 7, 27, 28]);
+    for mode in MODES {
+        for extension in ["gif", "png"] {
+            let out = format!("{mode}.{extension}");
+            let line = format!("$0 video a.gif -o {out} --mode {mode}");
+            // No ffmpeg to be found: none is needed.
+            place.shell(&format!("PATH= {line}")).code(0).says(&["4 done"]);
+            assert_eq!(shown(&place, &out), source, "{out}");
+            place.shell(&format!("PATH= $0 video {out} -o {mode}-{extension}/%d.png")).code(0);
+            assert_eq!(listed(&place, &format!("{mode}-{extension}")).len(), 4);
+        }
+        place.line(&format!("video a.gif -o {mode}.webp --mode {mode} -f negate")).code(0);
+        place.line(&format!("video {mode}.webp -o {mode}-webp.gif")).code(0);
+        assert_eq!(times(&shown(&place, &format!("{mode}-webp.gif"))), [0, 7, 27, 28]);
+        assert_eq!(
+            fs::read(place.path(&format!("{mode}.webp"))).unwrap(),
+            fs::read(place.path("inline.webp")).unwrap()
+        );
+    }
+    let repeats = place.shell("identify -format '%T ' threads.gif; grep -c NETSCAPE threads.gif");
+    assert!(repeats.stdout.contains("7 20 1 13"), "{}", repeats.stdout);
+}
+
+#[test]
+fn an_animation_becomes_a_clip_as_players_show_it_and_a_clip_an_animation() {
+    let place = rgb();
+    place.shell("convert -delay 7 f/03.png -delay 0 f/04.png -delay 20 f/05.png a.gif").code(0);
+    place.line("video a.gif -o a.mkv --codec ffv1 --pix-fmt gbrp").code(0);
+    let times: Vec<i64> = frames(&place, "a.mkv").iter().map(|row| row.0).collect();
+    assert_eq!(times, [0, 70, 170], "a frame of no time is shown for a tenth of a second");
+    // 30000/1001 frames a second do not go into hundredths; the running time is right.
+    place.line("video rgb.mkv -o b.gif").code(0);
+    let times: Vec<i64> = shown(&place, "b.gif").iter().map(|row| row.0).collect();
+    assert_eq!(times, [0, 3, 7, 10, 13, 17]);
+    place.line("video rgb.mkv -o b.png --ss 0.1").code(0);
+    assert_eq!(shown(&place, "b.png").len(), 3);
+    place.line("video b.png -o c.png --frames 1").code(0);
+    let still = fs::read(place.path("c.png")).unwrap();
+    assert!(!still.windows(4).any(|bytes| bytes == b"acTL"), "one frame is a still");
+    place.line("video rgb.mkv -o b.gif").code(2).says(&["b.gif exists", "-y"]);
+}

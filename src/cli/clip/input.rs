@@ -28,7 +28,7 @@ pub enum ClipIn {
     /// Picture files.
     Sequence(Sequence),
     /// One file of several pictures.
-    Animated(Animated),
+    Animated(Box<Animated>),
 }
 
 /// As much of a file as tells what it is.
@@ -63,7 +63,7 @@ impl ClipIn {
         }
         match picture(input, &meta) {
             Some(Format::Gif | Format::Png | Format::WebP) => {
-                Ok(Self::Animated(Animated::new(input, args, window)?))
+                Ok(Self::Animated(Box::new(Animated::new(input, args, window)?)))
             }
             Some(_) => Ok(Self::Sequence(Sequence::of_one(input, args, window)?)),
             None => Ok(Self::Movie(Box::new(Movie::new(input, args, window, cancel)?))),
