@@ -177,7 +177,7 @@ impl Render {
         // Each frame in flight may have three planes on their way back.
         let buffers = Arc::new(BufferPool::new(6 * (settings.threads + settings.capacity)));
         let planned = self.work(input, &buffers)?;
-        let settings = planned.kept_apart(settings);
+        let settings = input.kept_apart(planned.kept_apart(settings));
         let (source, facts) = input.open(&buffers, cancel)?;
         let (facts, layout) = (planned.after(facts), *planned.work.score().output());
         let sink = self.output.sink(&facts, layout, &buffers, cancel)?;

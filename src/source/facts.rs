@@ -59,6 +59,8 @@ pub struct Stills {
     pub format: String,
     /// Whether they cross as files, to be decoded by the work.
     pub coded: bool,
+    /// Whether they are WebP without loss, which WebP keeps.
+    pub lossless: bool,
     /// What turns them upright.
     pub orientation: Dihedral,
     /// Their colour profile.

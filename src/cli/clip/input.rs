@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use lumaloom::codec::{self, Format};
 use lumaloom::error::{Error, Result, shown};
+use lumaloom::exec::Settings;
 use lumaloom::ffmpeg::{DisplayMatrix, Window};
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -123,6 +124,12 @@ impl ClipIn {
         }
     }
 
+    /// Settings that know what the source holds for as long as it lives.
+    pub fn kept_apart(&self, settings: Settings) -> Settings {
+        let held = if let Self::Animated(animated) = self { animated.held_bytes() } else { 0 };
+        Settings { mem: settings.mem.saturating_sub(held), ..settings }
+    }
+
     /// Whether it is stdin, which only one process can read.
     pub fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
@@ -169,14 +176,29 @@ impl ClipIn {
     /// # Errors
     /// None in practice.
     pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
-        match (self, out.kind()) {
-            (Self::Movie(movie), Kind::Clip) => movie.losses(out),
+        let mut losses = match (self, out.kind()) {
+            (Self::Movie(movie), Kind::Clip) => movie.losses(out)?,
             (Self::Movie(movie), Kind::Sequence(_) | Kind::Animation(_)) => {
-                Ok(movie.alone().into_iter().collect())
+                movie.alone().into_iter().collect()
             }
-            _ => Ok(Vec::new()),
+            _ => Vec::new(),
+        };
+        if let Kind::Animation(Format::Gif) = out.kind() {
+            losses.extend(hurried(&self.facts()?));
         }
+        Ok(losses)
     }
+}
+
+/// What players make of a GIF whose frames are too short for it.
+fn hurried(facts: &Facts) -> Option<String> {
+    let (over, under) = facts.rate?;
+    // A hundredth of a second is shown as a tenth.
+    let too_fast = u64::from(over) > 50 * u64::from(under);
+    let rate = f64::from(over) / f64::from(under);
+    too_fast.then(|| {
+        format!("players show a GIF of {rate:.0} frames per second slower than it is; 50 are its limit (--r)")
+    })
 }
 
 /// The format of a picture file; nothing for what is none.

@@ -85,6 +85,8 @@ impl Sequence {
         let stills = Stills {
             format: self.first.format.name().to_owned(),
             coded: true,
+            // Each file says so itself.
+            lossless: false,
             orientation: self.first.orientation,
             icc: self.first.icc.clone(),
         };
@@ -105,6 +107,7 @@ pub struct Animated {
     facts: Facts,
     frames: Option<u64>,
     most: Option<u64>,
+    held: u64,
     /// Taken when the frames are read.
     playing: Mutex<Option<Playing>>,
 }
@@ -121,6 +124,7 @@ impl Animated {
             return Err(Error::usage(format!("{options}: neither --r nor --start-number fits")));
         }
         let bytes = fs::read(path).map_err(|e| Error::io("read", path, &e))?;
+        let size = bytes.len() as u64;
         let opened = Animation::open(bytes, &Limits { max_pixels: MAX_PIXELS });
         let animation = opened.map_err(|e| e.within(shown(path)))?;
         let animation =
@@ -128,10 +132,12 @@ impl Animated {
         let stills = Stills {
             format: animation.format().name().to_owned(),
             coded: false,
+            lossless: animation.metadata().coding.lossless,
             orientation: animation.orientation(),
             icc: animation.metadata().icc.clone(),
         };
         let (layout, plays) = (*animation.layout(), animation.plays());
+        let held = size + animation.peak();
         let whole = window == Window::default();
         let frames = whole.then(|| animation.frames());
         let playing = Playing::new(animation, window)?;
@@ -140,7 +146,7 @@ impl Animated {
         let facts = Facts { stills: Some(stills), plays: plays.map(u32::from), rate: None, ..even };
         let most = args.frames.map(u64::from);
         let (path, playing) = (path.to_owned(), Mutex::new(Some(playing)));
-        Ok(Self { path, layout, facts, frames, most, playing })
+        Ok(Self { path, layout, facts, frames, most, held, playing })
     }
 
     /// The frames as they are composed.
@@ -156,6 +162,11 @@ impl Animated {
     /// What is known of them.
     pub fn facts(&self) -> Facts {
         self.facts.clone()
+    }
+
+    /// Bytes that are held while frames are composed, the file's among them.
+    pub fn held_bytes(&self) -> u64 {
+        self.held
     }
 
     /// Begins to compose them.
