@@ -74,9 +74,18 @@ impl Tail {
         if last.is_empty() {
             return lines().next_back().map(|line| bare(line).to_owned());
         }
-        Some(last.iter().map(|line| bare(line)).collect::<Vec<_>>().join("; "))
+        let said = last.iter().map(|line| bare(line)).collect::<Vec<_>>().join("; ");
+        let helps = ADVICE.iter().find(|(sign, _)| said.contains(sign));
+        Some(helps.map_or(said.clone(), |(_, what)| format!("{said}; {what}")))
     }
 }
+
+/// What helps against some of the things that ffmpeg says.
+const ADVICE: [(&str, &str); 1] = [(
+    "not divisible by 2",
+    "the encoder wants even sides: a chain that ends in crop=floor(iw/2)*2:floor(ih/2)*2 gives \
+     them, and --pix-fmt yuv444p needs none",
+)];
 
 fn is_error(line: &str) -> bool {
     matches!(
@@ -108,6 +117,18 @@ mod tests {
         assert_eq!(lines.len(), 7);
         assert_eq!(lines[5], "frame=1 fps=0");
         assert_eq!(tail.complaint().unwrap(), "b; c; d");
+    }
+
+    #[test]
+    fn what_helps_is_said_where_it_is_known() {
+        let tail = Tail::default();
+        tail.drain(
+            "[libx264 @ 0x1] [error] width not divisible by 2 (451x300)\n".as_bytes(),
+            |_| {},
+        );
+        let complaint = tail.complaint().unwrap();
+        assert!(complaint.starts_with("width not divisible by 2 (451x300); "), "{complaint}");
+        assert!(complaint.contains("crop=floor(iw/2)*2"), "{complaint}");
     }
 
     #[test]
