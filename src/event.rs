@@ -83,6 +83,20 @@ pub struct StageReport {
     pub peak_rss_bytes: u64,
 }
 
+/// What a program at a stage's side cost: an ffmpeg, in a process of its own. Its time and memory
+/// are in no stage's report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HelperReport {
+    /// `decoder`, `encoder`, `probe`, ...
+    pub name: String,
+    /// Its process.
+    pub pid: u32,
+    /// Processor time in seconds, user and system, summed over its threads; to 0.02 s.
+    pub cpu_seconds: f64,
+    /// Its peak resident set, in bytes, as it was last seen while it ran; 0 if it never was.
+    pub peak_rss_bytes: u64,
+}
+
 /// Something happened. In process mode these cross to the parent as JSON lines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
@@ -175,6 +189,8 @@ pub enum Event {
     },
     /// A stage ended.
     StageEnded(StageReport),
+    /// A program at a stage's side has ended.
+    HelperEnded(HelperReport),
     /// A stage in a process of its own ended early, and why. Echoes are not told.
     StageFailed {
         /// Which.

@@ -7,14 +7,14 @@ use lumaloom::error::{Error, Result};
 use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
 use lumaloom::exec::processes::StageCommands;
 use lumaloom::journal::{Others, Run};
-use lumaloom::sink::{Durable, Template};
+use lumaloom::plan::Chain;
+use lumaloom::sink::{Clobber, Durable, Template};
 use lumaloom::stage::Epoch;
 
-use super::args::VideoArgs;
 use super::clip::Upright;
 use super::job::{Earlier, Job, Out, Pool, Recipe};
+use super::render::{ClipJob, Render};
 use super::value::Mem;
-use super::video::Render;
 
 /// The manifests of a run into a folder.
 pub struct Lists {
@@ -46,32 +46,30 @@ pub fn of(job: &Job, lists: Option<&Lists>, run: &Run, epoch: Epoch) -> Result<S
 ///
 /// # Errors
 /// `System` when this program cannot find itself.
-pub fn of_clip(args: &VideoArgs, render: &Render, epoch: Epoch) -> Result<StageCommands> {
-    let Render { chain, output, target, pool, .. } = render;
+pub fn of_clip(render: &Render, epoch: Epoch) -> Result<StageCommands> {
+    let Render { job, output, target, .. } = render;
+    let ClipJob { chain, clip, encoding, pool, .. } = job;
     let mut read: Vec<OsString> = vec!["video".into()];
-    read.extend(args.clip.arguments());
+    read.extend(clip.arguments());
     read.extend(memory(pool.mem));
     let mut read = stage("read", read, epoch)?;
     // Last, since its name may begin like an option.
-    read.extend(["--".into(), args.input.clone().into()]);
+    read.extend(["--".into(), job.input.clone().into()]);
     let mut work: Vec<OsString> = vec!["video".into()];
-    let chain = chain.to_string();
-    if !chain.is_empty() {
-        work.extend(["-f".into(), chain.into()]);
-    }
+    work.extend(filter(chain));
     work.extend((output.upright() == Upright::Always).then(|| "--upright".into()));
     work.extend(target.arguments());
     work.extend(pool.arguments());
     work.extend(memory(pool.mem));
-    let mut write: Vec<OsString> = vec!["video".into(), "-o".into(), args.output.clone().into()];
-    write.extend(args.overwrite.then(|| "-y".into()));
-    let threads = args.clip.ffmpeg_threads;
+    let mut write: Vec<OsString> = vec!["video".into(), "-o".into(), job.output.clone().into()];
+    write.extend((job.clobber == Clobber::Replace).then(|| "-y".into()));
+    let threads = clip.ffmpeg_threads;
     write.extend(option("--ffmpeg-threads", threads.map(|n| n.to_string())));
-    write.extend(args.encoding.arguments());
+    write.extend(encoding.arguments());
     let mut write = stage("write", write, epoch)?;
-    if !args.encoding.more.is_empty() {
+    if !encoding.more.is_empty() {
         write.push("--".into());
-        write.extend(args.encoding.more.iter().cloned());
+        write.extend(encoding.more.iter().cloned());
     }
     Ok(StageCommands { read, work: stage("work", work, epoch)?, write })
 }
@@ -162,7 +160,14 @@ pub fn option(name: &str, value: Option<impl Into<OsString>>) -> Vec<OsString> {
     value.map_or_else(Vec::new, |value| vec![name.into(), value.into()])
 }
 
-fn memory(mem: Mem) -> Vec<OsString> {
+/// The chain, if there is one.
+pub fn filter(chain: &Chain) -> Vec<OsString> {
+    let chain = chain.to_string();
+    option("-f", (!chain.is_empty()).then_some(chain))
+}
+
+/// The memory, if it is not `auto`.
+pub fn memory(mem: Mem) -> Vec<OsString> {
     match mem {
         Mem::Auto => Vec::new(),
         Mem::Bytes(bytes) => vec!["--mem".into(), bytes.to_string().into()],
@@ -225,8 +230,8 @@ mod tests {
         else {
             panic!("video")
         };
-        let render = Render::new(&args).unwrap();
-        let commands = of_clip(&args, &render, Epoch::start()).unwrap();
+        let render = Render::new(ClipJob::new(&args).unwrap()).unwrap();
+        let commands = of_clip(&render, Epoch::start()).unwrap();
         let parse = |words: &[OsString]| match Cli::try_parse_from(words).unwrap().command {
             Command::Stage(args) => args.stage,
             other => panic!("{other:?}"),

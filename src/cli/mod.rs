@@ -16,6 +16,7 @@ mod manifest;
 mod progress;
 mod recipe;
 mod rehearse;
+mod render;
 mod report;
 mod runs;
 mod say;

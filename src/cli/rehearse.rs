@@ -1,24 +1,22 @@
 //! `video --dry-run`: the streams, the plan, the memory and both ffmpegs' commands.
 
-use std::path::Path;
-
 use lumaloom::error::{Result, shown};
 use lumaloom::exec::processes::quoted;
 use lumaloom::ffmpeg::{Copies, Stream, StreamKind};
 
 use super::clip::{ClipIn, Kind, Planned};
+use super::render::Render;
 use super::value::{count, show_bytes};
-use super::video::Render;
 use super::{assemble, say};
 
 /// Says it all on stderr. Nothing is started but what asks about the clip.
 ///
 /// # Errors
 /// When a folder cannot be found.
-pub fn run(render: &Render, input: &ClipIn, planned: &Planned, from: &Path) -> Result<u8> {
+pub fn run(render: &Render, input: &ClipIn, planned: &Planned) -> Result<u8> {
     let output = &render.output;
     let work = &planned.work;
-    say::line(&format!("{} -> {}", shown(from), shown(output.path())));
+    say::line(&format!("{} -> {}", shown(&render.job.input), shown(output.path())));
     let movie = input.movie().filter(|_| *output.kind() == Kind::Clip);
     if let Some(movie) = movie {
         streams(&movie.copies(output.without())?);
@@ -35,8 +33,8 @@ pub fn run(render: &Render, input: &ClipIn, planned: &Planned, from: &Path) -> R
     say::line(&format!(
         "memory   at most {} for one frame; {} in flight on {}",
         show_bytes(bytes),
-        show_bytes(assemble::memory(render.pool.mem).mem),
-        count(render.pool.threads as u64, "thread"),
+        show_bytes(assemble::memory(render.job.pool.mem).mem),
+        count(render.job.pool.threads as u64, "thread"),
     ));
     if let Some(movie) = movie {
         let [decoder, encoder] = movie.commands(output, planned)?;

@@ -36,6 +36,7 @@ pub fn text(report: &Report, detail: Detail) -> String {
     if report.peak_rss_bytes > 0 {
         lines.push(format!("memory   {} at the peak", show_bytes(report.peak_rss_bytes)));
     }
+    lines.extend(ffmpeg(report));
     if has_output(report) {
         lines.push(format!("outputs  {}", shown(&report.output)));
     }
@@ -163,6 +164,20 @@ fn stages(report: &Report, detail: Detail) -> Vec<String> {
     report.stages.iter().map(line).collect()
 }
 
+/// What the decoders and the encoders cost, apart from all that stands above. What only asked
+/// about the clip is in the report.
+fn ffmpeg(report: &Report) -> Option<String> {
+    let cost = |name: &str| {
+        let helpers = || report.helpers.iter().filter(|helper| helper.name == name);
+        // One that was started anew did not run beside the first.
+        let peak = helpers().map(|helper| helper.peak_rss_bytes).max()?;
+        let seconds: f64 = helpers().map(|helper| helper.cpu_seconds).sum();
+        Some(format!("{name} {seconds:.2} s of CPU, {}", show_bytes(peak)))
+    };
+    let costs: Vec<String> = ["decoder", "encoder"].into_iter().filter_map(cost).collect();
+    (!costs.is_empty()).then(|| format!("ffmpeg   apart from these: {}", costs.join("; ")))
+}
+
 /// What people call a stage: of a clip, the first and the last are ffmpeg's for the most part.
 fn label(name: StageName, unit: Unit) -> &'static str {
     match (unit, name) {
@@ -213,6 +228,7 @@ pub fn stage_line(name: StageName, report: &Report) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use lumaloom::event::HelperReport;
     use lumaloom::observe::{Failure, Head, Tally};
 
     use super::*;
@@ -269,6 +285,27 @@ mod tests {
             assert!(text.contains(part), "{part} in\n{text}");
         }
         assert!(text.lines().count() <= 24, "one screen");
+    }
+
+    #[test]
+    fn ffmpegs_cost_has_a_line_of_its_own() {
+        let helper = |name: &str, cpu_seconds, mebibytes: u64| HelperReport {
+            name: name.into(),
+            pid: 7,
+            cpu_seconds,
+            peak_rss_bytes: mebibytes << 20,
+        };
+        let helpers = vec![
+            helper("decoder", 0.5, 40),
+            helper("decoder", 0.25, 45),
+            helper("encoder", 12.0, 210),
+            helper("probe", 0.1, 30),
+        ];
+        let text = text(&Report { helpers, ..report() }, Detail::Short);
+        let line = "ffmpeg   apart from these: decoder 0.75 s of CPU, 45.0 MiB; encoder 12.00 s of CPU, 210 MiB";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("300 MiB at the peak"), "{text}");
+        assert!(!super::text(&report(), Detail::Short).contains("ffmpeg"));
     }
 
     #[test]

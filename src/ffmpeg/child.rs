@@ -2,6 +2,7 @@
 //! pipe read or written without ever waiting for more than it is given time for.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{self, Command, ExitStatus, Stdio};
@@ -12,9 +13,11 @@ use ffmpeg_sidecar::command::FfmpegCommand;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, read, write};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::cost::{Ledger, Meter, own_ticks};
 use super::log::Tail;
+use super::program::not_started;
 use crate::error::{Error, Kind, Result};
 use crate::link::Cancel;
 use crate::process::tie;
@@ -23,6 +26,9 @@ use crate::process::tie;
 const TICK: Duration = Duration::from_millis(50);
 /// What the pipe is asked to hold: one system call then moves 1 MiB instead of 64 KiB.
 pub(super) const PIPE_BYTES: usize = 1 << 20;
+
+/// How much of a text is read at a time.
+const PIECE: usize = 64 << 10;
 
 /// How long an ffmpeg that moves no byte is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +60,7 @@ pub(super) enum Pipe {
 /// It dies with the *thread* that started it (on Linux), so that thread has to outlive it.
 #[derive(Debug)]
 pub(super) struct Child {
-    /// `decoder`, `encoder` or `probe`, for errors.
+    /// `decoder`, `encoder`, `probe`, ..., for errors and for what it costs.
     name: &'static str,
     process: process::Child,
     ended: Option<ExitStatus>,
@@ -62,14 +68,16 @@ pub(super) struct Child {
     tail: Tail,
     log: Option<JoinHandle<()>>,
     watch: Watch,
+    meter: Meter,
 }
 
 impl Child {
-    /// Starts it. `on_line` gets each line of its log, on the log's own thread, and must not
+    /// Starts it; `ledger` gets what it cost when it has ended. `on_line` gets each line of its log, on the log's own thread, and must not
     /// block: while it does, ffmpeg may block on its stderr.
     pub(super) fn start(
         name: &'static str,
         command: FfmpegCommand,
+        ledger: &Ledger,
         pipe: Pipe,
         patience: Patience,
         on_line: impl FnMut(&str) + Send + 'static,
@@ -83,14 +91,14 @@ impl Child {
         // A terminal's Ctrl-C is for us: ffmpeg would end its file there, short but valid.
         command.process_group(0);
         tie(&mut command, Signal::KILL);
-        let program = command.get_program().to_owned();
-        let process = command.spawn().map_err(|e| {
-            Error::system(format!("failed to start {}: {e}", program.to_string_lossy()))
-        })?;
+        let process =
+            command.spawn().map_err(|e| not_started(command.get_program().as_ref(), &e))?;
         let watch = Watch::new(patience, process.id());
+        let meter = Meter::new(name, process.id(), ledger);
         let tail = Tail::default();
         // From here on dropping it cleans up.
-        let mut child = Self { name, process, ended: None, pipe: None, tail, log: None, watch };
+        let mut child =
+            Self { name, process, ended: None, pipe: None, tail, log: None, watch, meter };
         let ours: Option<OwnedFd> = match pipe {
             Pipe::Out => child.process.stdout.take().map(OwnedFd::from),
             Pipe::In => child.process.stdin.take().map(OwnedFd::from),
@@ -128,6 +136,7 @@ impl Child {
                 Ok(n) => {
                     have += n;
                     self.watch.moved();
+                    self.meter.glance();
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait_for(PollFlags::IN, cancel)?,
@@ -135,6 +144,23 @@ impl Child {
             }
         }
         Ok(have)
+    }
+
+    /// All that it writes to its stdout, `most` bytes or a little more.
+    pub(super) fn read_to_end(&mut self, most: usize, cancel: &Cancel) -> Result<Vec<u8>> {
+        let mut said = Vec::new();
+        loop {
+            let have = said.len();
+            if have > most {
+                return Err(self.fail(&format!("it says more than {} MiB", most >> 20)));
+            }
+            said.resize(have + PIECE, 0);
+            let got = self.read(&mut said[have..], cancel)?;
+            said.truncate(have + got);
+            if got < PIECE {
+                return Ok(said);
+            }
+        }
     }
 
     /// Writes all of `bytes` to its stdin.
@@ -147,6 +173,7 @@ impl Child {
                 Ok(n) => {
                     bytes = &bytes[n..];
                     self.watch.moved();
+                    self.meter.glance();
                 }
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait_for(PollFlags::OUT, cancel)?,
@@ -163,13 +190,13 @@ impl Child {
     /// # Errors
     /// When it ended with anything but 0, quoting its log, or had to be killed.
     pub(super) fn finish(&mut self, cancel: &Cancel) -> Result<()> {
+        self.meter.look();
         self.pipe = None;
         self.watch.moved();
         while self.ended.is_none() {
-            let ended = self.process.try_wait();
-            match ended {
-                Ok(Some(status)) => self.ended = Some(status),
-                Ok(None) => {
+            match self.reap(WaitIdOptions::NOHANG) {
+                Ok(()) if self.ended.is_some() => {}
+                Ok(()) => {
                     self.look(cancel)?;
                     std::thread::sleep(FINISH_TICK);
                 }
@@ -188,9 +215,9 @@ impl Child {
         // It may be about to end by itself; then its own code is the news.
         let soon = Instant::now() + LAST_WORDS;
         while self.ended.is_none() && Instant::now() < soon {
-            match self.process.try_wait() {
-                Ok(Some(status)) => self.ended = Some(status),
-                Ok(None) => std::thread::sleep(FINISH_TICK),
+            match self.reap(WaitIdOptions::NOHANG) {
+                Ok(()) if self.ended.is_some() => {}
+                Ok(()) => std::thread::sleep(FINISH_TICK),
                 Err(_) => break,
             }
         }
@@ -214,15 +241,38 @@ impl Child {
 
     /// Kills it with all that it started, waits for it, and joins the thread of its log.
     pub(super) fn stop(&mut self) {
+        if self.ended.is_none() {
+            self.meter.look();
+        }
         self.pipe = None;
         if self.ended.is_none() {
             // Not waited for yet, so the number is still its own.
-            if let Some(group) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
+            if let Ok(group) = pid(&self.process) {
                 let _ = kill_process_group(group, Signal::KILL);
             }
-            self.ended = self.process.wait().ok();
+            // A system without that call has no processor time to tell either.
+            let reaped = self.reap(WaitIdOptions::empty());
+            self.ended = reaped.map_or_else(|_| self.process.wait().ok(), |()| self.ended);
         }
         self.join_log();
+    }
+
+    /// Takes note of its end, if it has come to it, and enters what it cost: that is complete only
+    /// now, and gone when it has been waited for.
+    fn reap(&mut self, how: WaitIdOptions) -> io::Result<()> {
+        let how = how | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        let pid = pid(&self.process)?;
+        let ended = loop {
+            match waitid(WaitId::Pid(pid), how) {
+                Err(Errno::INTR) => {}
+                ended => break ended?,
+            }
+        };
+        if ended.is_some() {
+            self.meter.enter();
+            self.ended = Some(self.process.wait()?);
+        }
+        Ok(())
     }
 
     fn join_log(&mut self) {
@@ -252,6 +302,7 @@ impl Child {
             self.stop();
             return Err(cancel.error());
         }
+        self.meter.glance();
         match self.watch.verdict() {
             None => Ok(()),
             Some(what) => {
@@ -300,7 +351,7 @@ impl Watch {
 
     /// Why it is not to be waited for any longer.
     fn verdict(&mut self) -> Option<String> {
-        let cpu = cpu_ticks(self.pid);
+        let cpu = own_ticks(self.pid);
         if cpu != self.cpu {
             self.cpu = cpu;
             self.alive = Instant::now();
@@ -313,13 +364,8 @@ impl Watch {
     }
 }
 
-/// CPU time of a process so far, all its threads, in ticks. `None` where the system does not
-/// say; then bytes alone count.
-fn cpu_ticks(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold spaces; user and system time are fields 14 and 15.
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
-    let user: u64 = fields.next()?.parse().ok()?;
-    let system: u64 = fields.next()?.parse().ok()?;
-    Some(user + system)
+/// A process's number, as the system's calls take it.
+fn pid(process: &process::Child) -> io::Result<Pid> {
+    let pid = i32::try_from(process.id()).ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }

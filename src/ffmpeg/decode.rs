@@ -343,7 +343,7 @@ fn spawn(job: &Decode<'_>, seek: Seek) -> Result<(Child, Receiver<Line>)> {
         }
     };
     let command = command(job, seek)?;
-    let child = Child::start("decoder", command, Pipe::Out, job.patience, on_line)?;
+    let child = job.programs.start("decoder", command, Pipe::Out, job.patience, on_line)?;
     Ok((child, lines))
 }
 

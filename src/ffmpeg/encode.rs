@@ -106,7 +106,7 @@ impl Encoder {
     pub fn start(job: &Encode<'_>, out: &Path, cancel: &Cancel) -> Result<Self> {
         let (shift, matrix) = (job.shift(), job.matrix(out)?);
         let command = job.command(out)?;
-        let child = Child::start("encoder", command, Pipe::In, job.patience, |_| {})?;
+        let child = job.programs.start("encoder", command, Pipe::In, job.patience, |_| {})?;
         let (nut, opening) = Nut::new(Head {
             size: job.layout.size(),
             tag: job.format.tag(),

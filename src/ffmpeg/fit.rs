@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::child::{Child, Patience, Pipe};
+use super::child::{Patience, Pipe};
 use super::copy::Copies;
 use super::probe::{FORMATS, PROTOCOLS, Stream, StreamKind};
 use super::program::{Log, Programs, file_argument};
@@ -35,7 +35,7 @@ pub fn check_container(
         }
         command.args(["-c", "copy", "-t", "0"]).output(file_argument(&header)?);
         let patience = Patience::default();
-        Child::start("header's writer", command, Pipe::In, patience, |_| {})?.finish(cancel)
+        programs.start("header's writer", command, Pipe::In, patience, |_| {})?.finish(cancel)
     };
     if copied.is_empty() {
         return Ok(());

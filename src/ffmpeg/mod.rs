@@ -25,6 +25,7 @@
 
 mod child;
 mod copy;
+mod cost;
 mod decode;
 mod display;
 mod encode;
@@ -44,6 +45,7 @@ mod verify;
 
 pub use child::Patience;
 pub use copy::{Copies, Without};
+pub use cost::Ledger;
 pub use decode::{Decode, Decoder, Timed, Window};
 pub use display::{DisplayMatrix, keeps_matrix};
 pub use encode::{Codec, Encode, Encoder, Origin, written};

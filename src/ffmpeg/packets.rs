@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 
-use super::child::{Child, Patience, Pipe};
+use super::child::{Patience, Pipe};
 use super::probe::{FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument};
 use super::time::TimeBase;
@@ -49,7 +49,8 @@ pub(super) fn packets(
     if streams.is_empty() {
         return Ok(all);
     }
-    lines(command, cancel, |line| take(line, &mut all)).map_err(|e| e.within(shown(path)))?;
+    let each = |line: &str| take(line, &mut all);
+    lines(programs, command, cancel, each).map_err(|e| e.within(shown(path)))?;
     Ok(all)
 }
 
@@ -73,7 +74,8 @@ pub(super) fn decoded(
         // Side data of a frame leaves a comma behind the number, or a line without one.
         times.extend(line.split(',').next().and_then(|n| n.parse::<i64>().ok()));
     };
-    lines(FfmpegCommand::from(command), cancel, take).map_err(|e| e.within(shown(path)))?;
+    lines(programs, FfmpegCommand::from(command), cancel, take)
+        .map_err(|e| e.within(shown(path)))?;
     Ok(times)
 }
 
@@ -103,8 +105,14 @@ fn take(line: &str, all: &mut [Packets]) {
 }
 
 /// Runs a program and hands on each line of its output.
-fn lines(command: FfmpegCommand, cancel: &Cancel, mut on_line: impl FnMut(&str)) -> Result<()> {
-    let mut child = Child::start("comparison", command, Pipe::Out, Patience::default(), |_| {})?;
+fn lines(
+    programs: &Programs,
+    command: FfmpegCommand,
+    cancel: &Cancel,
+    mut on_line: impl FnMut(&str),
+) -> Result<()> {
+    let mut child =
+        programs.start("comparison", command, Pipe::Out, Patience::default(), |_| {})?;
     let mut text = Vec::new();
     loop {
         let have = text.len();

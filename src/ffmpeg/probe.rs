@@ -11,7 +11,7 @@ use ffmpeg_sidecar::command::FfmpegCommand;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::child::{Child, Patience, Pipe};
+use super::child::{Patience, Pipe};
 use super::display::DisplayMatrix;
 use super::program::{Programs, file_argument};
 use super::time::{Micros, TimeBase};
@@ -37,8 +37,6 @@ pub(super) const PROTOCOLS: &str = "file";
 
 /// What ffprobe may say: a clip with 100,000 chapters says some 20 MB.
 const SAID_BYTES: usize = 64 << 20;
-/// How much of it is read at a time.
-const PIECE: usize = 64 << 10;
 
 /// A clip: what stays the same while it is rendered.
 #[derive(Clone, Debug)]
@@ -278,20 +276,8 @@ fn ask(programs: &Programs, path: &Path, cancel: &Cancel) -> Result<Vec<u8>> {
     command.args(["-show_chapters", "-protocol_whitelist", PROTOCOLS]);
     command.args(["-format_whitelist", FORMATS, "-i"]).arg(file_argument(path)?);
     let (command, patience) = (FfmpegCommand::from(command), Patience::default());
-    let mut child = Child::start("probe", command, Pipe::Out, patience, |_| {})?;
-    let mut said = Vec::new();
-    loop {
-        let have = said.len();
-        if have > SAID_BYTES {
-            return Err(child.fail(&format!("it says more than {} MiB", SAID_BYTES >> 20)));
-        }
-        said.resize(have + PIECE, 0);
-        let got = child.read(&mut said[have..], cancel)?;
-        said.truncate(have + got);
-        if got < PIECE {
-            break;
-        }
-    }
+    let mut child = programs.start("probe", command, Pipe::Out, patience, |_| {})?;
+    let said = child.read_to_end(SAID_BYTES, cancel)?;
     match child.finish(cancel) {
         Ok(()) => Ok(said),
         // In the words of 5.1 and 9.0.

@@ -3,16 +3,22 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 use ffmpeg_sidecar::log_parser::try_parse_version;
 
-use crate::error::{Error, Result, shown};
+use super::child::{Child, Patience, Pipe};
+use super::cost::Ledger;
+use crate::error::{Error, Kind, Result, shown};
+use crate::link::Cancel;
 
 /// libavutil of ffmpeg 5.1, the first with `-fps_mode`. The library's number is compared, since
 /// builds from git have dates or hashes for a version.
 const OLDEST: (u32, u32) = (57, 28);
+
+/// More than any of them says when it is asked what it can do.
+const SAID_BYTES: usize = 4 << 20;
 
 /// What to do about a missing program.
 const INSTALL: &str = "install ffmpeg 5.1 or later, which brings ffprobe \
@@ -24,21 +30,23 @@ pub struct Programs {
     ffmpeg: PathBuf,
     ffprobe: PathBuf,
     version: String,
+    ledger: Ledger,
 }
 
 impl Programs {
     /// Finds both: `ffmpeg` where the caller names it, else on the PATH; `ffprobe` beside an
-    /// ffmpeg that was named, else on the PATH. Runs each once to see that it starts.
+    /// ffmpeg that was named, else on the PATH. Runs each once to see that it starts. What these
+    /// and all later ones cost is entered in `ledger`.
     ///
     /// # Errors
     /// `Usage` with what to install when one is missing, does not start, or is older than 5.1.
-    pub fn find(ffmpeg: Option<&Path>) -> Result<Self> {
+    pub fn find(ffmpeg: Option<&Path>, ledger: &Ledger) -> Result<Self> {
         let beside = ffmpeg.map(|path| path.with_file_name("ffprobe")).filter(|path| path.exists());
         let ffmpeg = ffmpeg.map_or_else(|| PathBuf::from("ffmpeg"), Path::to_owned);
         let ffprobe = beside.unwrap_or_else(|| PathBuf::from("ffprobe"));
-        let version = checked(&ffmpeg)?;
-        checked(&ffprobe)?;
-        Ok(Self { ffmpeg, ffprobe, version })
+        let version = checked(&ffmpeg, ledger)?;
+        checked(&ffprobe, ledger)?;
+        Ok(Self { ffmpeg, ffprobe, version, ledger: ledger.clone() })
     }
 
     /// What ffmpeg calls its version, like `5.1.9-0+deb12u1`.
@@ -58,6 +66,18 @@ impl Programs {
         Command::new(&self.ffprobe)
     }
 
+    /// Starts one of them; see [`Child::start`].
+    pub(super) fn start(
+        &self,
+        name: &'static str,
+        command: FfmpegCommand,
+        pipe: Pipe,
+        patience: Patience,
+        on_line: impl FnMut(&str) + Send + 'static,
+    ) -> Result<Child> {
+        Child::start(name, command, &self.ledger, pipe, patience, on_line)
+    }
+
     /// Checks that ffmpeg has an encoder of this name, before any frame is decoded for it.
     ///
     /// # Errors
@@ -65,7 +85,7 @@ impl Programs {
     pub fn require_encoder(&self, name: &str) -> Result<()> {
         let mut command = self.ffmpeg(Log::Warnings);
         command.arg("-encoders");
-        let listed = output(&mut Command::from(command), &self.ffmpeg)?;
+        let listed = output(command, &self.ffmpeg, &self.ledger)?;
         let encoders: Vec<&str> = listed.lines().filter_map(video_encoder).collect();
         if encoders.contains(&name) {
             return Ok(());
@@ -100,8 +120,10 @@ impl Log {
 }
 
 /// The version of a program that starts and is new enough.
-fn checked(program: &Path) -> Result<String> {
-    let text = output(Command::new(program).arg("-version"), program)?;
+fn checked(program: &Path, ledger: &Ledger) -> Result<String> {
+    let mut command = Command::new(program);
+    command.arg("-version");
+    let text = output(command.into(), program, ledger)?;
     let first = text.lines().next().unwrap_or_default();
     // ffprobe's line differs in the name alone.
     let version = try_parse_version(&first.replacen("ffprobe", "ffmpeg", 1));
@@ -117,19 +139,27 @@ fn checked(program: &Path) -> Result<String> {
 }
 
 /// What a program says on stdout when it is only asked something.
-fn output(command: &mut Command, program: &Path) -> Result<String> {
-    let run = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output();
-    let path = shown(program);
-    let out = run.map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => Error::usage(format!("{path} was not found; {INSTALL}")),
-        _ => Error::usage(format!("{path} cannot be started ({e}); {INSTALL}")),
-    })?;
-    if !out.status.success() {
-        let said = String::from_utf8_lossy(&out.stderr);
-        let last = said.lines().next_back().unwrap_or("nothing").trim().to_owned();
-        return Err(Error::usage(format!("{path} does not work ({}): {last}", out.status)));
+fn output(command: FfmpegCommand, program: &Path, ledger: &Ledger) -> Result<String> {
+    let (cancel, patience) = (Cancel::default(), Patience::default());
+    let said = Child::start("query", command, ledger, Pipe::Out, patience, |_| {});
+    let said = said.and_then(|mut child| {
+        let said = child.read_to_end(SAID_BYTES, &cancel)?;
+        child.finish(&cancel).map(|()| said)
+    });
+    match said {
+        Ok(said) => Ok(String::from_utf8_lossy(&said).into_owned()),
+        Err(e) if e.kind() == Kind::Usage => Err(e),
+        Err(e) => Err(Error::usage(format!("{} does not work: {e}", shown(program)))),
     }
-    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// Why a program was not started.
+pub(super) fn not_started(program: &Path, error: &io::Error) -> Error {
+    let path = shown(program);
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::usage(format!("{path} was not found; {INSTALL}")),
+        _ => Error::system(format!("failed to start {path}: {error}")),
+    }
 }
 
 /// `libavutil      57. 28.100 / 57. 28.100` as (57, 28).

@@ -15,9 +15,11 @@ use crate::link::Cancel;
 
 /// The ffmpegs to go through: the system's, and another if it is named.
 fn programs() -> Vec<Programs> {
-    let system = Programs::find(None).expect("these tests need ffmpeg: apt-get install ffmpeg");
+    let system = Programs::find(None, &Ledger::default())
+        .expect("these tests need ffmpeg: apt-get install ffmpeg");
     let named = std::env::var_os("LUMALOOM_FFMPEG").map(PathBuf::from);
-    let other = named.map(|path| Programs::find(Some(&path)).expect("LUMALOOM_FFMPEG"));
+    let other =
+        named.map(|path| Programs::find(Some(&path), &Ledger::default()).expect("LUMALOOM_FFMPEG"));
     std::iter::once(system).chain(other).collect()
 }
 
@@ -403,7 +405,8 @@ fn encoders_are_checked_before_the_first_frame() {
 #[test]
 fn a_missing_or_old_ffmpeg_says_what_to_install() {
     let room = TempDir::new().unwrap();
-    let missing = Programs::find(Some(&room.path().join("ffmpeg"))).unwrap_err();
+    let missing =
+        Programs::find(Some(&room.path().join("ffmpeg")), &Ledger::default()).unwrap_err();
     assert_eq!(missing.kind(), Kind::Usage);
     assert!(missing.to_string().contains("apt-get install ffmpeg"), "{missing}");
     for (answer, part) in [
@@ -412,7 +415,7 @@ fn a_missing_or_old_ffmpeg_says_what_to_install() {
         ("echo sorry >&2; exit 3", "sorry"),
     ] {
         let path = script(room.path(), "old", answer);
-        let error = Programs::find(Some(&path)).unwrap_err().to_string();
+        let error = Programs::find(Some(&path), &Ledger::default()).unwrap_err().to_string();
         assert!(error.contains(part), "{error}");
     }
 }
@@ -435,10 +438,11 @@ fn script(room: &Path, name: &str, body: &str) -> PathBuf {
 }
 
 /// A program that answers `-version` as ffmpeg does and else runs `body`.
-fn stub(room: &Path, body: &str) -> Programs {
+fn stub(room: &Path, body: &str, ledger: &Ledger) -> Programs {
     let answer = "case \" $* \" in *' -version '*) echo 'ffmpeg version 9.9 Copyright'; \
                   echo 'libavutil      99. 1.100 / 99. 1.100'; exit 0;; esac";
-    Programs::find(Some(&script(room, "stub", &format!("{answer}\n{body}")))).unwrap()
+    let script = script(room, "stub", &format!("{answer}\n{body}"));
+    Programs::find(Some(&script), ledger).unwrap()
 }
 
 /// Enough for a script to start, too little to wait for.
@@ -451,7 +455,7 @@ fn decoded(body: &str, cancel: &Cancel) -> Result<usize, Error> {
     let source = small(room.path());
     let clip = probed(&programs()[0], &source).unwrap();
     let pixels = Pixels::of(clip.main_video().unwrap().1, &Wishes::default()).unwrap();
-    let programs = stub(room.path(), body);
+    let programs = stub(room.path(), body, &Ledger::default());
     let pool = BufferPool::new(4);
     let mut decoder = Decoder::start(Decode {
         programs: &programs,
@@ -478,7 +482,7 @@ fn encoded(body: &str) -> Result<u64, Error> {
     let clip = probed(&programs()[0], &source).unwrap();
     let (_, video) = clip.main_video().unwrap();
     let pixels = Pixels::of(video, &Wishes::default()).unwrap();
-    let programs = stub(room.path(), body);
+    let programs = stub(room.path(), body, &Ledger::default());
     let copies = Copies::new(&clip, 0, Without::default(), None).unwrap();
     let job = Encode {
         programs: &programs,
@@ -578,4 +582,46 @@ fn a_dropped_decoder_takes_its_children_along() {
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     let state = stat.rsplit_once(") ").map_or("", |(_, rest)| &rest[..1]);
     assert!(matches!(state, "" | "Z" | "X"), "{stat}");
+}
+
+#[test]
+fn what_each_one_cost_is_entered_however_it_ended() {
+    let room = TempDir::new().unwrap();
+    let source = small(room.path());
+    let ledger = Ledger::default();
+    let programs = Programs::find(None, &ledger).unwrap();
+    let queries = ledger.take();
+    assert!(queries.iter().all(|helper| helper.name == "query"), "{queries:?}");
+    assert_eq!(queries.len(), 2, "ffmpeg and ffprobe were asked who they are");
+    Pass::lossless().through(&programs, &source, &room.path().join("out.mkv")).unwrap();
+    let helpers = ledger.take();
+    let names: Vec<&str> = helpers.iter().map(|helper| helper.name.as_str()).collect();
+    assert_eq!(names, ["probe", "decoder", "encoder"]);
+    for helper in &helpers {
+        assert!((0.01..30.0).contains(&helper.cpu_seconds), "{helper:?}");
+        assert!(helper.peak_rss_bytes > 4 << 20, "{helper:?}");
+    }
+    // Computes until it is killed.
+    let body = "while :; do :; done";
+    let (clip, pool) = (probed(&programs, &source).unwrap(), BufferPool::new(1));
+    let pixels = Pixels::of(clip.main_video().unwrap().1, &Wishes::default()).unwrap();
+    let programs = stub(room.path(), body, &ledger);
+    ledger.take();
+    let patience = Patience { busy: Duration::from_millis(300), ..Patience::default() };
+    let mut decoder = Decoder::start(Decode {
+        programs: &programs,
+        clip: &clip,
+        stream: 0,
+        pixels: &pixels,
+        window: Window::default(),
+        rate: None,
+        threads: None,
+        extra: vec![],
+        patience,
+    })
+    .unwrap();
+    decoder.next(&pool, &Cancel::default()).unwrap_err();
+    drop(decoder);
+    let [killed] = <[_; 1]>::try_from(ledger.take()).expect("entered once");
+    assert!(killed.cpu_seconds > 0.01 && killed.name == "decoder", "{killed:?}");
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, shown};
-use crate::event::{Event, Loss, Observer, StageName, StageReport};
+use crate::event::{Event, HelperReport, Loss, Observer, StageName, StageReport};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,10 +83,13 @@ pub struct Report {
     pub failed: Vec<Failure>,
     /// How many pictures lost what.
     pub losses: BTreeMap<Loss, u64>,
-    /// Peak resident set in bytes, summed over the processes of the run.
+    /// Peak resident set in bytes, summed over the processes of the run but `helpers`.
     pub peak_rss_bytes: u64,
     /// What each stage did; several of one name where there are several processes of it.
     pub stages: Vec<StageReport>,
+    /// What each ffmpeg cost, by name: apart from the stages and from `peak_rss_bytes`.
+    #[serde(default)]
+    pub helpers: Vec<HelperReport>,
     /// How it ended.
     pub outcome: Outcome,
     /// Inputs of this run.
@@ -166,6 +169,7 @@ impl Tally {
             losses: BTreeMap::new(),
             peak_rss_bytes: 0,
             stages: Vec::new(),
+            helpers: Vec::new(),
             outcome: Outcome::Running,
             inputs: 0,
             left: 0,
@@ -206,6 +210,8 @@ impl Tally {
         report.outcome = outcome;
         report.failed.sort();
         report.stages.sort_by_key(|stage| (stage.name, stage.pid));
+        // Those of one name stay in the order of their ends.
+        report.helpers.sort_by(|a, b| a.name.cmp(&b.name));
         report
     }
 
@@ -245,6 +251,7 @@ impl Observer for Tally {
                 report.stages.push(stage.clone());
                 state.add_peak(stage.pid, stage.peak_rss_bytes);
             }
+            Event::HelperEnded(helper) => report.helpers.push(helper.clone()),
             Event::Warning { text } if report.warnings.len() < WARNINGS => {
                 report.warnings.push(text.clone());
             }
@@ -284,6 +291,11 @@ impl Report {
         let text = std::fs::read(path).map_err(|e| Error::io("read", path, &e))?;
         serde_json::from_slice(&text)
             .map_err(|e| Error::input(format!("{}: not a report: {e}", shown(path))))
+    }
+
+    /// Processor time of all helpers together, in seconds.
+    pub fn helper_seconds(&self) -> f64 {
+        self.helpers.iter().map(|helper| helper.cpu_seconds).sum()
     }
 
     /// The stage that holds the others back: the one whose threads had the least idle time,
@@ -399,6 +411,15 @@ mod tests {
         }
         tally.on(&stage(StageName::Work, 7, 1.0, 0.5));
         tally.on(&stage(StageName::Read, 7, 0.5, 0.5));
+        for name in ["encoder", "decoder"] {
+            let helper = HelperReport {
+                name: name.into(),
+                pid: 9,
+                cpu_seconds: 0.25,
+                peak_rss_bytes: 1 << 20,
+            };
+            tally.on(&Event::HelperEnded(helper));
+        }
         tally.add_peak(7, 900);
         tally.add_peak(8, 50);
         let json: serde_json::Value =
@@ -415,6 +436,7 @@ mod tests {
             "losses",
             "peak_rss_bytes",
             "stages",
+            "helpers",
         ] {
             assert!(json.get(field).is_some(), "{field}");
         }
@@ -425,7 +447,12 @@ mod tests {
             serde_json::json!({"input": "b.png", "reason": "not an image"})
         );
         assert_eq!(json["losses"], serde_json::json!({"depth": 1, "exif": 1}));
-        assert_eq!(json["peak_rss_bytes"], 1050, "one process is counted once");
+        assert_eq!(json["peak_rss_bytes"], 1050, "one process is counted once, helpers apart");
+        let decoder = serde_json::json!(
+            {"name": "decoder", "pid": 9, "cpu_seconds": 0.25, "peak_rss_bytes": 1 << 20}
+        );
+        assert_eq!(json["helpers"][0], decoder, "by name");
+        assert_eq!(json["helpers"][1]["name"], "encoder");
         let first = json["stages"][0].as_object().unwrap();
         for field in [
             "name",

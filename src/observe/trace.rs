@@ -137,6 +137,7 @@ impl Observer for Trace {
             },
             Event::Planned { .. }
             | Event::StageEnded(_)
+            | Event::HelperEnded(_)
             | Event::StageFailed { .. }
             | Event::Warning { .. } => return,
         };

@@ -1,4 +1,4 @@
-//! What this process holds of the machine's memory.
+//! What a process holds of the machine's memory.
 
 /// What a process holds of the machine's memory, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +11,12 @@ pub struct Memory {
 
 /// This process's memory; `None` where there is no `/proc`.
 pub fn memory() -> Option<Memory> {
-    parse_status(&std::fs::read_to_string("/proc/self/status").ok()?)
+    memory_of(std::process::id())
+}
+
+/// The memory of a process that runs; `None` of one that has ended, and where there is no `/proc`.
+pub fn memory_of(pid: u32) -> Option<Memory> {
+    parse_status(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
 }
 
 /// `VmRSS` and `VmHWM` of a `/proc/PID/status`.

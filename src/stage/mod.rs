@@ -70,7 +70,7 @@ pub use context::{Context, Doing, Progress};
 pub use epoch::Epoch;
 pub(crate) use item::worked;
 pub use item::{Span, admit, compute};
-pub use memory::{Memory, memory};
+pub use memory::{Memory, memory, memory_of};
 pub use meter::Meter;
 pub(crate) use read::refused;
 pub use read::{Reading, read_one, run_source};

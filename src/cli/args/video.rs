@@ -97,10 +97,10 @@ pub struct ClipArgs {
     pub input_args: Option<String>,
 }
 
-/// How the frames are encoded.
-#[derive(Clone, Debug, Args)]
+/// Which encoder, and how it is tuned.
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Encoding")]
-pub struct EncodingArgs {
+pub struct CodecArgs {
     /// ffmpeg's encoder for the pictures [default: ffmpeg's for the container]
     #[arg(long, value_name = "NAME", visible_alias = "c:v", alias = "vcodec")]
     pub codec: Option<String>,
@@ -110,6 +110,14 @@ pub struct EncodingArgs {
     /// Speed against size; the names are the encoder's
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
+}
+
+/// How the frames are encoded.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Encoding")]
+pub struct EncodingArgs {
+    #[command(flatten)]
+    pub codec: CodecArgs,
     /// Quality of pictures that are JPEG (90 without it) or WebP (80), 1 to 100
     #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: Option<u8>,
@@ -170,16 +178,23 @@ impl ClipArgs {
     }
 }
 
-impl EncodingArgs {
-    /// The same, without what stands after `--`.
+impl CodecArgs {
+    /// The same.
     pub fn arguments(&self) -> Vec<OsString> {
-        let mut words = [
+        [
             option("--codec", self.codec.clone()),
             option("--crf", self.crf.clone()),
             option("--preset", self.preset.clone()),
-            option("--quality", self.quality.map(|n| n.to_string())),
         ]
-        .concat();
+        .concat()
+    }
+}
+
+impl EncodingArgs {
+    /// The same, without what stands after `--`.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut words = self.codec.arguments();
+        words.extend(option("--quality", self.quality.map(|n| n.to_string())));
         words.extend(self.an.then(|| "--an".into()));
         words.extend(self.sn.then(|| "--sn".into()));
         words

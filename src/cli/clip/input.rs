@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lumaloom::codec::{self, Format};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::Settings;
-use lumaloom::ffmpeg::{DisplayMatrix, Window};
+use lumaloom::ffmpeg::{DisplayMatrix, Ledger, Window};
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
 use lumaloom::source::{Facts, Pattern};
@@ -36,12 +36,12 @@ pub enum ClipIn {
 const HEAD_BYTES: u64 = 64;
 
 impl ClipIn {
-    /// Looks at the input.
+    /// Looks at the input. What ffmpegs cost, then and later, is entered in `ledger`.
     ///
     /// # Errors
     /// `Usage`: no such file, a time after the end, an option that this kind of input has no use
     /// for; no ffmpeg where one is needed. `Input`: it is no clip.
-    pub fn new(input: &Path, args: &ClipArgs, cancel: &Cancel) -> Result<Self> {
+    pub fn new(input: &Path, args: &ClipArgs, ledger: &Ledger, cancel: &Cancel) -> Result<Self> {
         let window = window(args)?;
         if input.as_os_str() == STDIO {
             return Ok(Self::Stream(Stream::new(args, window, cancel)?));
@@ -67,7 +67,7 @@ impl ClipIn {
                 Ok(Self::Animated(Box::new(Animated::new(input, args, window)?)))
             }
             Some(_) => Ok(Self::Sequence(Sequence::of_one(input, args, window)?)),
-            None => Ok(Self::Movie(Box::new(Movie::new(input, args, window, cancel)?))),
+            None => Ok(Self::Movie(Box::new(Movie::new(input, args, window, ledger, cancel)?))),
         }
     }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
-    Clip, Copies, Decode, Decoder, DisplayMatrix, Patience, Pixels, Programs, Row, TimeBase,
-    Verify, Video, Window, Wishes, Without, check_container, unsaid,
+    Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row,
+    TimeBase, Verify, Video, Window, Wishes, Without, check_container, unsaid,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -32,11 +32,17 @@ pub struct Movie {
 }
 
 impl Movie {
-    /// Finds ffmpeg and probes the clip.
+    /// Finds ffmpeg and probes the clip. What the ffmpegs cost is entered in `ledger`.
     ///
     /// # Errors
     /// `Usage`: no ffmpeg, an option for pictures; `Input`: it is no clip.
-    pub fn new(input: &Path, args: &ClipArgs, window: Window, cancel: &Cancel) -> Result<Self> {
+    pub fn new(
+        input: &Path,
+        args: &ClipArgs,
+        window: Window,
+        ledger: &Ledger,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         if args.start_number.is_some() {
             return Err(Error::usage("--start-number is for pictures with numbers in their names"));
         }
@@ -47,7 +53,7 @@ impl Movie {
         };
         let extra = args.input_args.as_deref().map_or(Ok(Vec::new()), words)?;
         let threads = args.ffmpeg_threads.map(usize::from);
-        let programs = Programs::find(None)?;
+        let programs = Programs::find(None, ledger)?;
         let clip = Clip::probe(&programs, input, cancel)?;
         let (stream, video) = clip.main_video()?;
         let (stream, pixels) = (stream.index, Pixels::of(video, &wishes)?);

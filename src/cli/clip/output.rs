@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lumaloom::codec::{EncodeOptions, Format, y4m};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::ffmpeg::{
-    Clip, Codec, Copies, Encode, Origin, Patience, PixelFormat, Programs, Window, Without,
+    Clip, Codec, Copies, Encode, Ledger, Origin, Patience, PixelFormat, Programs, Window, Without,
     keeps_matrix,
 };
 use lumaloom::frame::{BufferPool, Layout};
@@ -35,6 +35,7 @@ pub struct ClipOut {
     quality: Option<u8>,
     without: Without,
     extra: Vec<OsString>,
+    ledger: Ledger,
 }
 
 /// What is written.
@@ -53,7 +54,7 @@ pub enum Kind {
 }
 
 impl ClipOut {
-    /// What the options say.
+    /// What the options say. What ffmpegs cost is entered in `ledger`.
     ///
     /// # Errors
     /// `Usage`: a name with a number in it that is no pattern.
@@ -62,20 +63,22 @@ impl ClipOut {
         clobber: Clobber,
         args: &EncodingArgs,
         threads: Option<usize>,
+        ledger: &Ledger,
     ) -> Result<Self> {
         Ok(Self {
             out: out.to_owned(),
-            kind: Kind::of(out, args.codec.is_some())?,
+            kind: Kind::of(out, args.codec.codec.is_some())?,
             writing: Writing { clobber, durable: Durable::No },
             codec: Codec {
-                name: args.codec.clone(),
-                crf: args.crf.clone(),
-                preset: args.preset.clone(),
+                name: args.codec.codec.clone(),
+                crf: args.codec.crf.clone(),
+                preset: args.codec.preset.clone(),
                 threads,
             },
             quality: args.quality,
             without: Without { audio: args.an, subtitles: args.sn },
             extra: args.more.clone(),
+            ledger: ledger.clone(),
         })
     }
 
@@ -139,7 +142,7 @@ impl ClipOut {
         if self.kind != Kind::Clip {
             return Ok(());
         }
-        let programs = Programs::find(None)?;
+        let programs = Programs::find(None, &self.ledger)?;
         self.codec.name.as_ref().map_or(Ok(()), |name| programs.require_encoder(name))
     }
 
@@ -175,7 +178,7 @@ impl ClipOut {
     /// # Errors
     /// As for `sink`.
     pub fn alone(&self, facts: &Facts, layout: Layout) -> Result<Vec<OsString>> {
-        let programs = Programs::find(None)?;
+        let programs = Programs::find(None, &self.ledger)?;
         let job = Encoding { programs: &programs, copies: None, out: self };
         job.job(facts, layout)?.words(&self.out)
     }
@@ -210,7 +213,7 @@ impl ClipOut {
                 Ok(Box::new(AnimationSink::new(&joining, self.out.clone(), self.writing)?))
             }
             Kind::Clip => {
-                let programs = Programs::find(None)?;
+                let programs = Programs::find(None, &self.ledger)?;
                 let rest = facts.rest.as_ref();
                 // Probed again, since this may be another process than the reader's.
                 let clip =

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lumaloom::error::{Error, Result};
 use lumaloom::event::StageName;
 use lumaloom::exec::{self, Settings};
+use lumaloom::ffmpeg::Ledger;
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
 use lumaloom::link::pipe::{self, Checksum, Header};
@@ -29,9 +30,10 @@ pub fn read(args: &StageReadClipArgs, arguments: &[OsString]) -> Result<u8> {
     let ear = Ear::new(StageName::Read, &args.events, arguments, Default::default())?;
     let cancel = Cancel::default();
     let _signals = at_signals(StageName::Read, &cancel)?;
+    let ledger = Ledger::default();
     // Whatever goes wrong from here on a parent is told.
     let ended = ear.run(&settings, &cancel, |context| {
-        let input = ClipIn::new(&args.input, &args.clip, &cancel)?;
+        let input = ClipIn::new(&args.input, &args.clip, &ledger, &cancel)?;
         // ffmpeg ends with the thread that starts it, so it is started here.
         let buffers = Arc::new(BufferPool::new(6));
         let (source, facts) = input.open(&buffers, &cancel)?;
@@ -51,6 +53,7 @@ pub fn read(args: &StageReadClipArgs, arguments: &[OsString]) -> Result<u8> {
         let reading = Reading { io_threads: 1, budget: &ahead };
         run_source(&*source, tx, &reading, context)
     });
+    ear.helpers(&ledger);
     ear.finish(ended)
 }
 
@@ -63,7 +66,8 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
     let _signals = at_signals(StageName::Write, &cancel)?;
     let threads = args.ffmpeg_threads.map(usize::from);
     let clobber = if args.overwrite { Clobber::Replace } else { Clobber::Never };
-    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads)?;
+    let ledger = Ledger::default();
+    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &ledger)?;
     let ended = ear.run(&settings, &cancel, |context| {
         let (header, rx) = receive(input, &settings, context)?;
         of_job(&header, JOB)?;
@@ -72,6 +76,7 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
         let sink = out.sink(&facts, layout, &buffers, &cancel)?;
         run_sink(sink, rx, context)
     });
+    ear.helpers(&ledger);
     ear.finish(ended)
 }
 

@@ -15,6 +15,7 @@ use lumaloom::error::{Error, Kind, Result, Stop};
 use lumaloom::event::{Event, Observer, StageName};
 use lumaloom::exec::processes::quoted;
 use lumaloom::exec::{self, Settings};
+use lumaloom::ffmpeg::Ledger;
 use lumaloom::link::pipe::{self, Header};
 use lumaloom::link::{Cancel, Rx};
 use lumaloom::observe::{Fan, Head, Monitor, Outcome, Report, Tally, Unit};
@@ -217,6 +218,11 @@ impl Ear {
                 .map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
             exec::child::run(self.name, settings, &self.fan, cancel, body)
         })
+    }
+
+    /// What the stage's ffmpegs cost, all of which have ended.
+    fn helpers(&self, ledger: &Ledger) {
+        ledger.tell(&self.fan);
     }
 
     /// Says how it went and gives the exit code.

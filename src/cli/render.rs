@@ -1,0 +1,167 @@
+//! A clip job with everything decided, and the one way to run it: for `video` and for `bench`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use lumaloom::error::Result;
+use lumaloom::event::Observer;
+use lumaloom::exec::{self, OnError, Settings, processes::Care};
+use lumaloom::ffmpeg::Ledger;
+use lumaloom::frame::BufferPool;
+use lumaloom::plan::Chain;
+use lumaloom::sink::{Clobber, check};
+use lumaloom::stage::{Cancel, Ended, Epoch};
+
+use super::args::{ClipArgs, EncodingArgs, ModeArg, VideoArgs};
+use super::clip::{self, ClipIn, ClipOut, Planned, STDIO, Target};
+use super::job::Pool;
+use super::{assemble, commands};
+
+/// `lumaloom video` as typed, read but not yet looked at.
+#[derive(Clone)]
+pub struct ClipJob {
+    /// A clip, a pattern, or stdin.
+    pub input: PathBuf,
+    /// A clip, a pattern, stdout, or nowhere.
+    pub output: PathBuf,
+    /// What happens to each frame.
+    pub chain: Chain,
+    /// Which part of the source, and how it is read.
+    pub clip: ClipArgs,
+    /// How it is encoded.
+    pub encoding: EncodingArgs,
+    /// Whether the output may be replaced.
+    pub clobber: Clobber,
+    /// What stages run on.
+    pub mode: ModeArg,
+    /// Cores and memory.
+    pub pool: Pool,
+}
+
+impl ClipJob {
+    /// What the options say.
+    ///
+    /// # Errors
+    /// `Usage`: options that contradict each other, a chain with a mistake.
+    pub fn new(args: &VideoArgs) -> Result<Self> {
+        let mode = args.stages.mode();
+        Ok(Self {
+            input: args.input.clone(),
+            output: args.output.clone(),
+            chain: args.chain.chain()?,
+            clip: args.clip.clone(),
+            encoding: args.encoding.clone(),
+            clobber: if args.overwrite { Clobber::Replace } else { Clobber::Never },
+            mode,
+            pool: Pool::new(&args.pool, args.memory.mem, mode)?,
+        })
+    }
+}
+
+/// A render with everything decided that does not depend on its source.
+pub struct Render {
+    /// What was asked for.
+    pub job: ClipJob,
+    /// Where it goes.
+    pub output: ClipOut,
+    /// What frames become.
+    pub target: Target,
+    /// What its ffmpegs cost, those that only ask about the clip included.
+    pub ledger: Ledger,
+}
+
+impl Render {
+    /// Decides it.
+    ///
+    /// # Errors
+    /// `Usage`: the output is the input, or is there already.
+    pub fn new(job: ClipJob) -> Result<Self> {
+        let (from, to) = (&job.input, &job.output);
+        if from.as_os_str() != STDIO {
+            check::out_is_no_input(std::slice::from_ref(from), to)?;
+        }
+        let (ledger, threads) = (Ledger::default(), job.clip.ffmpeg_threads.map(usize::from));
+        let output = ClipOut::new(to, job.clobber, &job.encoding, threads, &ledger)?;
+        output.free()?;
+        let target = output.target(&job.clip)?;
+        Ok(Self { job, output, target, ledger })
+    }
+
+    /// Looks at the source.
+    ///
+    /// # Errors
+    /// As for [`ClipIn::new`].
+    pub fn look(&self, cancel: &Cancel) -> Result<ClipIn> {
+        ClipIn::new(&self.job.input, &self.job.clip, &self.ledger, cancel)
+    }
+
+    /// The work on the source's frames.
+    ///
+    /// # Errors
+    /// As for [`clip::work`].
+    pub fn work(&self, input: &ClipIn, buffers: &Arc<BufferPool>) -> Result<Planned> {
+        let facts = input.facts()?;
+        let to = (&self.target, self.output.upright());
+        clip::work(&self.job.chain, (input.layout(), &facts), to, self.job.pool.threads, buffers)
+    }
+
+    /// What is to be said once: what was assumed, what becomes of the matrix by which players
+    /// turn the clip, and what the output cannot have.
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn remarks(&self, input: &ClipIn, planned: &Planned) -> Result<Vec<String>> {
+        let notes = input.notes().into_iter();
+        let made = self.target.notes(input.layout(), &input.facts()?);
+        let turned = input.display_matrix().map(|display| clip::turned(display, planned.turn));
+        let losses = input.losses(&self.output)?;
+        Ok(notes.chain(made).chain(turned).chain(losses).collect())
+    }
+
+    /// Runs it to its end, and tells what the ffmpegs cost. The source is not needed where each
+    /// stage is a process: what the clip is, only the reader is told.
+    ///
+    /// # Errors
+    /// What stopped it; then there is no output.
+    pub fn run(
+        &self,
+        input: Option<&ClipIn>,
+        epoch: Epoch,
+        observer: &dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Ended> {
+        let ended = match (self.job.mode, input) {
+            (ModeArg::Threads | ModeArg::Inline, Some(input)) => {
+                self.in_process(input, epoch, observer, cancel)
+            }
+            _ => commands::of_clip(self, epoch).and_then(|commands| {
+                exec::processes::run(&commands, None, &Care::default(), observer, cancel)
+            }),
+        };
+        self.ledger.tell(observer);
+        ended
+    }
+
+    /// All stages in this process. ffmpeg ends with the thread that started it, so both start
+    /// here.
+    fn in_process(
+        &self,
+        input: &ClipIn,
+        epoch: Epoch,
+        observer: &dyn Observer,
+        cancel: &Cancel,
+    ) -> Result<Ended> {
+        let settings = assemble::pool_settings(&self.job.pool, OnError::Continue, epoch);
+        // There is one pipe to read.
+        let settings = Settings { io_threads: 1, ..settings };
+        // Each frame in flight may have three planes on their way back.
+        let buffers = Arc::new(BufferPool::new(6 * (settings.threads + settings.capacity)));
+        let planned = self.work(input, &buffers)?;
+        let settings = input.kept_apart(planned.kept_apart(settings));
+        let (source, facts) = input.open(&buffers, cancel)?;
+        let (facts, layout) = (planned.after(facts), *planned.work.score().output());
+        let sink = self.output.sink(&facts, layout, &buffers, cancel)?;
+        let (mode, work) = (self.job.mode, &planned.work);
+        assemble::run(mode, &*source, work, sink, &settings, observer, cancel)
+    }
+}
