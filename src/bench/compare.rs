@@ -88,9 +88,11 @@ fn name(row: &Row) -> String {
 
 fn doubts(before: &Report, after: &Report) -> Vec<String> {
     let (a, b) = (&before.lumaloom, &after.lumaloom);
+    let frames = |frames: Option<u64>| frames.map_or("none".to_owned(), |n| n.to_string());
     let texts = [
         ("the chain", a.chain.clone(), b.chain.clone()),
         ("the number of inputs", a.inputs.to_string(), b.inputs.to_string()),
+        ("the number of frames", frames(a.frames), frames(b.frames)),
         ("the number of megapixels", a.megapixels.to_string(), b.megapixels.to_string()),
         ("the number of cores", a.cores.to_string(), b.cores.to_string()),
     ];
@@ -101,7 +103,7 @@ fn doubts(before: &Report, after: &Report) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::report::tests::example;
+    use crate::bench::report::tests::{clip, example};
 
     #[test]
     fn cases_are_matched_by_mode_and_threads() {
@@ -120,5 +122,13 @@ mod tests {
         assert_eq!(comparison.doubts, ["the chain differs: 'gamma=1.1' before, 'gamma=2' after"]);
         let text = text(&comparison);
         assert!(text.contains("0.488 ± 0.012") && text.contains("faster"), "{text}");
+    }
+
+    #[test]
+    fn clips_are_compared_and_told_from_pictures() {
+        let same = compare(&clip(), &clip());
+        assert_eq!((same.pairs.len(), same.doubts.len()), (1, 0));
+        let mixed = compare(&example(), &clip()).doubts.join("\n");
+        assert!(mixed.contains("frames differs: 'none' before, '48' after"), "{mixed}");
     }
 }

@@ -20,8 +20,12 @@ pub struct Case {
 pub struct Sample {
     /// Wall-clock seconds, from start to the last output.
     pub seconds: f64,
-    /// Processor seconds, all threads and processes.
+    /// Processor seconds, all threads and processes, ffmpeg's too.
     pub cpu: CpuTime,
+    /// ffmpeg's part of them.
+    pub ffmpeg_cpu: f64,
+    /// Pictures, or frames of the clip.
+    pub items: u64,
     /// Pixels of the inputs.
     pub pixels: u64,
     /// What the stages did.
@@ -141,7 +145,14 @@ mod tests {
             if self.fails_at == Some(self.ran.len()) {
                 return Err(Error::input("a.jpg: not a JPEG"));
             }
-            Ok(Sample { seconds: 1.0, cpu: CpuTime::default(), pixels: 10, stages: vec![] })
+            Ok(Sample {
+                seconds: 1.0,
+                cpu: CpuTime::default(),
+                ffmpeg_cpu: 0.0,
+                items: 1,
+                pixels: 10,
+                stages: vec![],
+            })
         }
     }
 

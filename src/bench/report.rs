@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bench::measure::{Case, Series};
+use crate::bench::measure::{Case, Sample, Series};
 use crate::bench::stats::{self, Serial, Summary};
 use crate::event::{StageName, StageReport};
+use crate::observe::Unit;
 
 /// The whole result; `--export-json` writes it and `bench compare` reads it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct About {
     pub chain: String,
     /// Input files.
     pub inputs: u64,
+    /// Frames of the clip; none where pictures were measured.
+    #[serde(default)]
+    pub frames: Option<u64>,
     /// Pixels of all inputs, in millions.
     pub megapixels: f64,
     /// Cores that this process may use.
@@ -49,9 +53,9 @@ pub struct Row {
     pub stddev: Option<f64>,
     /// Seconds, the middle run.
     pub median: f64,
-    /// Processor seconds in user mode, mean.
+    /// Processor seconds in user mode, mean; ffmpeg's too, as hyperfine counts.
     pub user: f64,
-    /// Processor seconds in the kernel, mean.
+    /// Processor seconds in the kernel, mean; ffmpeg's too.
     pub system: f64,
     /// Seconds, the fastest run.
     pub min: f64,
@@ -69,8 +73,15 @@ pub struct Row {
     pub mad: f64,
     /// Millions of input pixels per second, by the median.
     pub megapixels_per_second: f64,
-    /// Mean number of busy cores: processor time over wall-clock time.
+    /// Frames per second, by the median; none where pictures were measured.
+    #[serde(default)]
+    pub frames_per_second: Option<f64>,
+    /// Mean number of cores that were busy with our threads: processor time without ffmpeg's over
+    /// wall-clock time.
     pub cores_busy: f64,
+    /// Processor seconds of the ffmpegs, mean; none where pictures were measured.
+    #[serde(default)]
+    pub ffmpeg_cpu_seconds: Option<f64>,
     /// Times faster than one thread of the same mode; none where one thread was not measured.
     pub speedup: Option<f64>,
     /// `speedup / threads`.
@@ -119,6 +130,8 @@ pub struct Context<'a> {
     pub chain: &'a str,
     /// Input files.
     pub inputs: u64,
+    /// What they are made of.
+    pub unit: Unit,
     /// Cores that this process may use.
     pub cores: usize,
     /// Runs of each case before the measured ones.
@@ -137,10 +150,13 @@ impl Report {
         let inline = median(&Case { mode: "inline".into(), threads: 1 });
         let rows = series.iter().filter_map(|s| {
             let one = median(&Case { mode: s.case.mode.clone(), threads: 1 });
-            row(s, one, inline, (context.command_of)(&s.case))
+            row(s, context.unit, [one, inline], (context.command_of)(&s.case))
         });
         let results: Vec<Row> = rows.collect();
-        let pixels = series.iter().flat_map(|s| &s.samples).map(|s| s.pixels).max().unwrap_or(0);
+        let most = |what: fn(&Sample) -> u64| {
+            series.iter().flat_map(|s| &s.samples).map(what).max().unwrap_or(0)
+        };
+        let (pixels, items) = (most(|s| s.pixels), most(|s| s.items));
         let serial_fraction = serial_fractions(&results);
         Self {
             results,
@@ -149,6 +165,7 @@ impl Report {
                 command: context.command.to_owned(),
                 chain: context.chain.to_owned(),
                 inputs: context.inputs,
+                frames: (context.unit == Unit::Frame).then_some(items),
                 megapixels: pixels as f64 / 1e6,
                 cores: context.cores,
                 warmup: context.warmup,
@@ -162,13 +179,22 @@ fn times(series: &Series) -> Vec<f64> {
     series.samples.iter().map(|s| s.seconds).collect()
 }
 
-fn row(series: &Series, one: Option<f64>, inline: Option<f64>, command: String) -> Option<Row> {
+/// A row; `one` and `inline` are the times that its own is compared with.
+fn row(
+    series: &Series,
+    unit: Unit,
+    [one, inline]: [Option<f64>; 2],
+    command: String,
+) -> Option<Row> {
     let times = times(series);
     let summary = Summary::of(&times)?;
-    let n = summary.count as f64;
-    let user = series.samples.iter().map(|s| s.cpu.user).sum::<f64>() / n;
-    let system = series.samples.iter().map(|s| s.cpu.system).sum::<f64>() / n;
-    let pixels = series.samples.iter().map(|s| s.pixels).max().unwrap_or(0);
+    let samples = &series.samples;
+    let mean = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / samples.len() as f64;
+    let (user, system, ffmpeg) =
+        (mean(|s| s.cpu.user), mean(|s| s.cpu.system), mean(|s| s.ffmpeg_cpu));
+    let most = |of: fn(&Sample) -> u64| samples.iter().map(of).max().unwrap_or(0) as f64;
+    let (pixels, items) = (most(|s| s.pixels), most(|s| s.items));
+    let frames = unit == Unit::Frame;
     let Case { mode, threads } = series.case.clone();
     let speedup = one.map(|one| stats::speedup(one, summary.median));
     Some(Row {
@@ -184,13 +210,16 @@ fn row(series: &Series, one: Option<f64>, inline: Option<f64>, command: String) 
             .map(|(k, v)| (k.to_owned(), v))
             .into(),
         mad: summary.mad,
-        megapixels_per_second: pixels as f64 / 1e6 / summary.median,
-        cores_busy: (user + system) / summary.mean,
+        megapixels_per_second: pixels / 1e6 / summary.median,
+        frames_per_second: frames.then_some(items / summary.median),
+        // What is counted in the system's ticks may come to a little more than the whole.
+        cores_busy: (user + system - ffmpeg).max(0.0) / summary.mean,
+        ffmpeg_cpu_seconds: frames.then_some(ffmpeg),
         speedup,
         efficiency: speedup.map(|s| stats::efficiency(s, threads)),
         karp_flatt: speedup.and_then(|s| stats::karp_flatt(s, threads)),
         speedup_over_inline: inline.map(|inline| stats::speedup(inline, summary.median)),
-        stages: shares(series.samples.iter().flat_map(|s| &s.stages), series.samples.len()),
+        stages: shares(samples.iter().flat_map(|s| &s.stages), samples.len()),
         times,
         mode,
         threads,
@@ -229,7 +258,6 @@ fn serial_fractions(rows: &[Row]) -> BTreeMap<String, Serial> {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::bench::measure::Sample;
     use crate::bench::usage::CpuTime;
 
     fn stage(name: StageName, threads: usize, seconds: [f64; 3]) -> StageReport {
@@ -250,6 +278,8 @@ pub(crate) mod tests {
         let sample = |&seconds: &f64| Sample {
             seconds,
             cpu: CpuTime { user: 1.5, system: 0.5 },
+            ffmpeg_cpu: 0.0,
+            items: 3,
             pixels: 24_000_000,
             stages: vec![
                 stage(StageName::Write, 1, [0.1, 0.9, 0.0]),
@@ -273,11 +303,56 @@ pub(crate) mod tests {
                 command: "lumaloom bench photos",
                 chain: "gamma=1.1",
                 inputs: 3,
+                unit: Unit::Picture,
                 cores: 2,
                 warmup: 1,
                 command_of: &|c| format!("lumaloom images --mode {} -j {}", c.mode, c.threads),
             },
         )
+    }
+
+    /// A clip of 48 frames: 2 s, of whose 2 s of processor time 1.6 s are ffmpeg's.
+    pub(crate) fn clip() -> Report {
+        let mut series = series("threads", 1, &[1.9, 2.0, 2.1]);
+        for (sample, ffmpeg_cpu) in series.samples.iter_mut().zip([1.5, 1.6, 1.7]) {
+            *sample = Sample { ffmpeg_cpu, items: 48, ..sample.clone() };
+        }
+        let context = Context {
+            command: "lumaloom bench clip.mp4",
+            chain: "",
+            inputs: 1,
+            unit: Unit::Frame,
+            cores: 2,
+            warmup: 1,
+            command_of: &|_| "lumaloom video".to_owned(),
+        };
+        Report::new(&[series], &context)
+    }
+
+    #[test]
+    fn the_cost_of_ffmpeg_is_no_busy_core_of_ours() {
+        let report = clip();
+        let row = &report.results[0];
+        let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+        near(row.cores_busy, 0.2);
+        near(row.ffmpeg_cpu_seconds.unwrap(), 1.6);
+        near(row.user + row.system, 2.0);
+        near(row.frames_per_second.unwrap(), 24.0);
+        assert_eq!((report.lumaloom.frames, report.lumaloom.inputs), (Some(48), 1));
+        let pictures = &example().results[0];
+        assert_eq!((pictures.frames_per_second, pictures.ffmpeg_cpu_seconds), (None, None));
+    }
+
+    #[test]
+    fn results_of_before_there_were_clips_are_read() {
+        let mut value = serde_json::to_value(example()).unwrap();
+        value["lumaloom"].as_object_mut().unwrap().remove("frames").unwrap();
+        for row in value["results"].as_array_mut().unwrap() {
+            for field in ["frames_per_second", "ffmpeg_cpu_seconds"] {
+                row.as_object_mut().unwrap().remove(field).unwrap();
+            }
+        }
+        assert_eq!(serde_json::from_value::<Report>(value).unwrap(), example());
     }
 
     #[test]
@@ -312,6 +387,7 @@ pub(crate) mod tests {
             command: "",
             chain: "",
             inputs: 1,
+            unit: Unit::Picture,
             cores: 2,
             warmup: 0,
             command_of: &|_| String::new(),

@@ -18,9 +18,13 @@ pub fn text(report: &Report) -> String {
     let about = &report.lumaloom;
     let runs = report.results.iter().map(|r| r.times.len()).min().unwrap_or(0);
     let chain = if about.chain.is_empty() { "no filter" } else { &about.chain };
+    let what = match about.frames {
+        Some(frames) => format!("{frames} frames"),
+        None => format!("{} inputs", about.inputs),
+    };
     let mut out = format!(
-        "{} inputs, {:.1} MP, {chain}; {} cores; median and median deviation of {runs} runs\n\n",
-        about.inputs, about.megapixels, about.cores
+        "{what}, {:.1} MP, {chain}; {} cores; median and median deviation of {runs} runs\n\n",
+        about.megapixels, about.cores
     );
     out += &aligned(&times(report));
     if report.results.iter().any(|r| !r.stages.is_empty()) {
@@ -43,7 +47,8 @@ pub fn markdown(report: &Report) -> String {
 pub fn csv(report: &Report) -> String {
     let mut out = String::from(
         "command,mean,stddev,median,user,system,min,max,parameter_mode,parameter_threads,mad,\
-         megapixels_per_second,cores_busy,speedup,efficiency,karp_flatt,speedup_over_inline\n",
+         megapixels_per_second,cores_busy,speedup,efficiency,karp_flatt,speedup_over_inline,\
+         frames_per_second,ffmpeg_cpu_seconds\n",
     );
     for r in &report.results {
         let number = |x: Option<f64>| x.map(|x| x.to_string()).unwrap_or_default();
@@ -55,6 +60,8 @@ pub fn csv(report: &Report) -> String {
         cells.extend([r.mad, r.megapixels_per_second, r.cores_busy].map(|x| x.to_string()));
         let last = [r.speedup, r.efficiency, r.karp_flatt, r.speedup_over_inline];
         cells.extend(last.map(number));
+        // Empty for pictures: a script finds each column in its place.
+        cells.extend([r.frames_per_second, r.ffmpeg_cpu_seconds].map(number));
         out += &cells.join(",");
         out.push('\n');
     }
@@ -76,37 +83,45 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// How a cell is made of a row.
+type Cell = fn(&Row) -> String;
+
 fn times(report: &Report) -> Grid {
-    let head = [
-        "mode",
-        "threads",
-        "seconds",
-        "MP/s",
-        "cores busy",
-        "speedup",
-        "efficiency",
-        "Karp-Flatt",
-        "over inline",
+    let all: [(&str, Cell, Of); 11] = [
+        ("mode", |r| r.mode.clone(), Of::Any),
+        ("threads", |r| r.threads.to_string(), Of::Any),
+        ("seconds", |r| format!("{:.3} ± {:.3}", r.median, r.mad), Of::Any),
+        ("frames/s", |r| or_dash(r.frames_per_second, |f| format!("{f:.1}")), Of::Clips),
+        ("MP/s", |r| format!("{:.1}", r.megapixels_per_second), Of::Any),
+        ("cores busy", |r| format!("{:.2}", r.cores_busy), Of::Any),
+        ("ffmpeg CPU s", |r| or_dash(r.ffmpeg_cpu_seconds, |s| format!("{s:.2}")), Of::Clips),
+        ("speedup", |r| or_dash(r.speedup, |s| format!("{s:.2}")), Of::Any),
+        ("efficiency", |r| or_dash(r.efficiency, |e| format!("{:.0} %", e * 100.0)), Of::Any),
+        ("Karp-Flatt", |r| or_dash(r.karp_flatt, |e| format!("{e:.3}")), Of::Any),
+        ("over inline", |r| or_dash(r.speedup_over_inline, |s| format!("{s:.2}")), Of::Any),
     ];
-    let row = |r: &Row| {
-        let or_dash = |x: Option<f64>, show: fn(f64) -> String| x.map_or("-".into(), show);
-        vec![
-            r.mode.clone(),
-            r.threads.to_string(),
-            format!("{:.3} ± {:.3}", r.median, r.mad),
-            format!("{:.1}", r.megapixels_per_second),
-            format!("{:.2}", r.cores_busy),
-            or_dash(r.speedup, |s| format!("{s:.2}")),
-            or_dash(r.efficiency, |e| format!("{:.0} %", e * 100.0)),
-            or_dash(r.karp_flatt, |e| format!("{e:.3}")),
-            or_dash(r.speedup_over_inline, |s| format!("{s:.2}")),
-        ]
-    };
+    let clip = report.lumaloom.frames.is_some();
+    let columns: Vec<_> = all.into_iter().filter(|(.., of)| clip || *of == Of::Any).collect();
     Grid {
         left: 1,
-        head: head.map(String::from).into(),
-        rows: report.results.iter().map(row).collect(),
+        head: columns.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+        rows: report
+            .results
+            .iter()
+            .map(|row| columns.iter().map(|(_, cell, _)| cell(row)).collect())
+            .collect(),
     }
+}
+
+/// Where a column has something to say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Any,
+    Clips,
+}
+
+fn or_dash(value: Option<f64>, show: fn(f64) -> String) -> String {
+    value.map_or("-".into(), show)
 }
 
 fn shares(report: &Report) -> Grid {
@@ -209,7 +224,7 @@ fn widths(grid: &Grid) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::report::tests::example;
+    use crate::bench::report::tests::{clip, example};
     use crate::bench::stats::Serial;
 
     #[test]
@@ -232,6 +247,26 @@ threads        2  75 / 15 / 10  (2)  10 / 90 / 0  (1)
 threads: serial fraction 25.0 ± 9.3 % (Amdahl's law), at most 4.0 times faster on any number of cores
 ";
         assert_eq!(text(&example()), want);
+    }
+
+    #[test]
+    fn a_clip_has_columns_of_its_own() {
+        let want = "\
+48 frames, 24.0 MP, no filter; 2 cores; median and median deviation of 3 runs
+
+mode     threads        seconds  frames/s  MP/s  cores busy  ffmpeg CPU s  speedup  efficiency  Karp-Flatt  over inline
+threads        1  2.000 ± 0.100      24.0  12.0        0.20          1.60     1.00       100 %           -            -
+";
+        let report = clip();
+        assert!(text(&report).starts_with(want), "{}", text(&report));
+        assert!(markdown(&report).contains("| ffmpeg CPU s |"));
+        assert!(csv(&report).ends_with(&format!(
+            "{},{}\n",
+            24,
+            report.results[0].ffmpeg_cpu_seconds.unwrap()
+        )));
+        assert!(csv(&example()).ends_with(",,\n"), "{}", csv(&example()));
+        assert!(!text(&example()).contains("ffmpeg"));
     }
 
     #[test]

@@ -12,9 +12,9 @@ use lumaloom::sink::check::file_can_be_made;
 use lumaloom::stage::{Cancel, Level, Reason};
 
 use super::args::{BenchArgs, ModeArg};
-use super::job::{Recipe, word};
-use super::runs::Runs;
-use super::{assemble, machine, say, signals};
+use super::job::word;
+use super::runs::{self, Runs, Way};
+use super::{machine, say, signals};
 
 /// Measures, or compares two results if the first input is the word `compare`.
 ///
@@ -24,12 +24,8 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
     if args.inputs.first().is_some_and(|word| word.as_os_str() == "compare") {
         return compare_files(&args.inputs[1..]);
     }
-    let recipe = Recipe::new(&args.pixels)?;
-    recipe.chain.suits_stills()?;
-    let inputs = assemble::inputs(&args.inputs, &args.walk, args.output.as_deref())?;
-    if inputs.items.is_empty() {
-        return Err(Error::usage("there is no picture to measure with"));
-    }
+    let cancel = Cancel::default();
+    let subject = runs::subject(args, &cancel)?;
     for (option, path, _) in exports(args) {
         file_can_be_made(option, path)?;
     }
@@ -39,13 +35,15 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
         runs: args.measure.runs,
         max_seconds: args.measure.max_time.map(|time| time.as_secs_f64()),
     };
-    let cancel = Cancel::default();
     let stop = cancel.clone();
     // Half a measurement is none, so the first signal stops at once; what was made on the way
     // is still removed.
     let _signals = signals::Watch::start(move |_| stop.raise(Level::Now, Reason::User))
         .map_err(|e| Error::system(format!("failed to listen for signals: {e}")))?;
-    let mut runs = Runs::new(&recipe, &inputs, args, &cancel)?;
+    let mut runs = Runs::new(&*subject, args, &cancel);
+    for note in subject.notes().iter().filter(|_| !args.measure.quiet) {
+        say::line(&format!("warning: {note}"));
+    }
     let mut progress = |step: Step<'_>| {
         if !args.measure.quiet {
             say::line(&step_line(step));
@@ -54,11 +52,15 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
     let series = measure::measure(&cases, &schedule, &mut runs, &mut progress)?;
     let context = Context {
         command: &quoted(arguments),
-        chain: &recipe.chain.to_string(),
-        inputs: inputs.items.len() as u64,
+        chain: &subject.chain(),
+        inputs: subject.inputs(),
+        unit: subject.unit(),
         cores: machine::cores().get(),
         warmup: schedule.warmup,
-        command_of: &|case| command_of(args, &recipe, case),
+        command_of: &|case| {
+            // The cases were made of modes that there are.
+            Way::of(case, args).map_or_else(|_| String::new(), |way| subject.command(&way))
+        },
     };
     let report = Report::new(&series, &context);
     for (_, path, text) in exports(args) {
@@ -108,17 +110,6 @@ fn step_line(step: Step<'_>) -> String {
     }
 }
 
-/// The command that does what one case did, with outputs.
-fn command_of(args: &BenchArgs, recipe: &Recipe, case: &Case) -> String {
-    let mut words: Vec<OsString> = vec!["lumaloom".into(), "images".into()];
-    words.extend(args.inputs.iter().map(|input| input.clone().into_os_string()));
-    words.extend(["-o".into(), args.output.clone().unwrap_or_else(|| "OUT".into()).into()]);
-    words.extend(recipe.arguments());
-    words.extend(["--mode".into(), case.mode.clone().into()]);
-    words.extend(["-j".into(), case.threads.to_string().into()]);
-    quoted(&words)
-}
-
 fn compare_files(files: &[PathBuf]) -> Result<()> {
     let [before, after] = files else {
         return Err(Error::usage(
@@ -166,11 +157,16 @@ mod tests {
 
     #[test]
     fn the_command_of_a_case_can_be_typed() {
-        let args = bench("-f negate --quality 80");
-        let recipe = Recipe::new(&args.pixels).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.png"), b"\x89PNG\r\n\x1a\n").unwrap();
+        let mut args = bench("-f negate --quality 80");
+        args.inputs = vec![dir.path().to_owned()];
+        let subject = runs::subject(&args, &Cancel::default()).unwrap();
         let case = Case { mode: "threads".into(), threads: 2 };
+        let command = subject.command(&Way::of(&case, &args).unwrap());
+        let photos = dir.path().to_str().unwrap();
         assert_eq!(
-            command_of(&args, &recipe, &case),
+            command.replace(photos, "photos"),
             "lumaloom images photos -o OUT -f negate --quality 80 --mode threads -j 2"
         );
     }

@@ -213,7 +213,7 @@ mod tests {
             panic!("of images")
         };
         assert_eq!((read.manifest, write.standing), (Some(lists.todo), lists.standing));
-        assert_eq!((read.reading.io_threads.get(), read.memory.mem), (4, Mem::Bytes(1 << 30)));
+        assert_eq!((read.reading.io_threads(), read.memory.mem), (4, Mem::Bytes(1 << 30)));
         assert_eq!(work.pixels.chain.filter, Some(job.recipe.chain.to_string()));
         assert_eq!(write.lock_fd, Some(LOCK_FD));
         assert_eq!((write.recipe_hash, write.base), (run.recipe.hash, Some(run.base)));

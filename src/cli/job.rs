@@ -167,7 +167,7 @@ impl Job {
             inputs: args.inputs.clone(),
             walk: args.walk.clone(),
             mode,
-            io_threads: args.reading.io_threads.get(),
+            io_threads: args.reading.io_threads(),
             writing,
             on_error: match args.run.on_error {
                 OnErrorArg::Continue => OnError::Continue,

@@ -1,5 +1,6 @@
 //! A clip job with everything decided, and the one way to run it: for `video` and for `bench`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use lumaloom::stage::{Cancel, Ended, Epoch};
 
 use super::args::{ClipArgs, EncodingArgs, ModeArg, VideoArgs};
 use super::clip::{self, ClipIn, ClipOut, Planned, STDIO, Target};
-use super::job::Pool;
+use super::job::{Pool, word};
 use super::{assemble, commands};
 
 /// `lumaloom video` as typed, read but not yet looked at.
@@ -55,6 +56,19 @@ impl ClipJob {
             mode,
             pool: Pool::new(&args.pool, args.memory.mem, mode)?,
         })
+    }
+
+    /// The command that means this job, for a person to type.
+    pub fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = ["lumaloom", "video"].map(OsString::from).into();
+        words.extend([self.input.clone().into(), "-o".into(), self.output.clone().into()]);
+        words.extend(commands::filter(&self.chain));
+        words.extend(self.clip.arguments());
+        words.extend(self.encoding.arguments());
+        words.extend(["--mode".into(), word(self.mode).into()]);
+        words.extend(self.pool.arguments());
+        words.extend(commands::memory(self.pool.mem));
+        words
     }
 }
 

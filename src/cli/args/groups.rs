@@ -156,9 +156,16 @@ pub struct MemoryArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Speed and memory")]
 pub struct ReadingArgs {
-    /// Threads that read files
-    #[arg(long, value_name = "N", default_value = "2", value_parser = value::readers)]
-    pub io_threads: NonZeroUsize,
+    /// Threads that read files [default: 2]
+    #[arg(long, value_name = "N", value_parser = value::readers)]
+    pub io_threads: Option<NonZeroUsize>,
+}
+
+impl ReadingArgs {
+    /// How many, 1...
+    pub fn io_threads(&self) -> usize {
+        self.io_threads.map_or(2, NonZeroUsize::get)
+    }
 }
 
 /// Which files are inputs.

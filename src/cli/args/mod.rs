@@ -20,7 +20,7 @@ pub use stages::{
     EventArgs, ReadJob, StageArgs, StageCommand, StageReadArgs, StageReadClipArgs, StageWorkArgs,
     StageWriteArgs, StageWriteClipArgs, WriteJob,
 };
-pub use video::{ClipArgs, EncodingArgs, MatrixArg, RangeArg, VideoArgs};
+pub use video::{ClipArgs, CodecArgs, EncodingArgs, MatrixArg, RangeArg, VideoArgs};
 
 /// Filter chains on folders of images and on clips, as fast as the cores allow.
 #[derive(Debug, Parser)]
@@ -111,11 +111,11 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = BENCH_HELP)]
 pub struct BenchArgs {
-    /// Folders, files and globs; or `compare A.json B.json`
+    /// Folders, files and globs; or one clip, animated picture, or pictures as a pattern like shot_%05d.png; or `compare A.json B.json`
     #[arg(required = true, value_name = "INPUT")]
     pub inputs: Vec<PathBuf>,
-    /// Write outputs below this folder, and remove them; without it they are dropped when encoded
-    #[arg(short, long, value_name = "DIR")]
+    /// Write outputs below this folder, of a clip into a file beside this one, and remove them; without it pictures are dropped when encoded, and a clip's frames are not encoded
+    #[arg(short, long, value_name = "DIR|FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub pixels: PixelArgs,
@@ -127,14 +127,22 @@ pub struct BenchArgs {
     pub walk: WalkArgs,
     #[command(flatten)]
     pub reading: ReadingArgs,
+    #[command(flatten)]
+    pub clip: ClipArgs,
+    #[command(flatten)]
+    pub codec: CodecArgs,
 }
 
 const BENCH_HELP: &str = "\
 Examples:
   lumaloom bench photos -f 'eq=contrast=1.15,gblur=3' --threads 1..4 --runs 5
   lumaloom bench photos --modes inline,threads,processes --export-json b.json
+  lumaloom bench clip.mp4 -f gblur=3 --ss 10 --t 5
+  lumaloom bench clip.mp4 -o out.mp4 --codec libx264 --preset fast --modes threads,processes
   lumaloom bench compare a.json b.json
 
+A clip is decoded by ffmpeg, and encoded if there is -o, on as many threads as are measured; what that
+costs is a column of its own and not among the busy cores.
 A folder named compare is ./compare.";
 
 /// `lumaloom filters`.

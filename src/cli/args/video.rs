@@ -89,7 +89,7 @@ pub struct ClipArgs {
     /// Pixel format: a clip's frames are converted before the chain, pictures after it [default: the source's; of pictures yuv420p]
     #[arg(long, value_name = "NAME")]
     pub pix_fmt: Option<String>,
-    /// Threads of the decoder's and of the encoder's ffmpeg [default: ffmpeg's choice]
+    /// Threads of the decoder's and of the encoder's ffmpeg [default: ffmpeg's choice; in bench the measured count]
     #[arg(long, value_name = "N")]
     pub ffmpeg_threads: Option<NonZeroUsize>,
     /// Options for the decoder's ffmpeg, before its input; split as a shell splits words

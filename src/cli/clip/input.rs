@@ -5,7 +5,8 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use lumaloom::codec::{self, Format};
+use lumaloom::codec::animation::Animation;
+use lumaloom::codec::{self, Format, Limits};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::Settings;
 use lumaloom::ffmpeg::{DisplayMatrix, Ledger, Window};
@@ -19,6 +20,7 @@ use super::pictures::{Animated, Sequence};
 use super::stream::Stream;
 use super::{ClipOut, Kind, STDIO};
 use crate::cli::args::ClipArgs;
+use crate::cli::job::MAX_PIXELS;
 
 /// A source that was looked at, and how it is read.
 pub enum ClipIn {
@@ -199,6 +201,24 @@ fn hurried(facts: &Facts) -> Option<String> {
     too_fast.then(|| {
         format!("players show a GIF of {rate:.0} frames per second slower than it is; 50 are its limit (--r)")
     })
+}
+
+/// Whether an input can only be a clip where pictures are taken too: a pattern, or a file that is no
+/// picture. Whether it is one, ffmpeg has to say.
+pub fn is_no_picture(input: &Path) -> bool {
+    match fs::metadata(input) {
+        Ok(meta) => meta.is_file() && picture(input, &meta).is_none(),
+        Err(_) => matches!(Pattern::parse(input), Ok(Some(_))),
+    }
+}
+
+/// Whether a file is a picture that moves. One that is broken is none.
+pub fn is_animated(input: &Path) -> bool {
+    let meta = fs::metadata(input).ok();
+    let format = meta.and_then(|meta| picture(input, &meta));
+    let bytes = format.filter(|format| format.is_animated()).and_then(|_| fs::read(input).ok());
+    let opened = bytes.map(|bytes| Animation::open(bytes, &Limits { max_pixels: MAX_PIXELS }));
+    matches!(opened, Some(Ok(Some(animation))) if animation.frames() > 1)
 }
 
 /// The format of a picture file; nothing for what is none.

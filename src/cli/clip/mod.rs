@@ -20,8 +20,8 @@ use lumaloom::work::ClipWork;
 
 use super::args::{MatrixArg, RangeArg};
 
-pub use input::ClipIn;
-pub use output::{ClipOut, Kind};
+pub use input::{ClipIn, is_animated, is_no_picture};
+pub use output::{ClipOut, Kind, NULL};
 pub use target::{Target, Wish, work};
 
 /// The name that stands for stdin and stdout: raw frames from or for another program.

@@ -24,7 +24,7 @@ use super::{MatrixArg, RangeArg, STDIO, Target, Upright};
 use crate::cli::args::{ClipArgs, EncodingArgs};
 
 /// The name that stands for nowhere; a file of that name is `./null`.
-const NULL: &str = "null";
+pub const NULL: &str = "null";
 
 /// Where a clip goes, and how it is coded.
 pub struct ClipOut {

@@ -36,7 +36,7 @@ pub fn read(args: &StageReadArgs, arguments: &[OsString]) -> Result<u8> {
         }
     };
     let settings = Settings {
-        io_threads: args.reading.io_threads.get(),
+        io_threads: args.reading.io_threads(),
         ..stage_settings(&args.events, assemble::memory(args.memory.mem))
     };
     let ear = Ear::new(StageName::Read, &args.events, arguments, skipped)?;
