@@ -11,8 +11,9 @@ use super::child::{Child, Patience, Pipe};
 use super::copy::Copies;
 use super::display::{DisplayMatrix, keeps_matrix};
 use super::format::PixelFormat;
+use super::hdr;
 use super::nut::{Head, Nut};
-use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS};
+use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS, StreamKind};
 use super::program::{Log, Programs, file_argument, words};
 use super::time::{Micros, TimeBase};
 use super::track::set_matrix;
@@ -172,6 +173,15 @@ impl Encode<'_> {
         }
     }
 
+    /// What the encoder is told of an HDR picture, and the rest of the options after `--`.
+    fn light(&self) -> Option<(String, OsString, Vec<OsString>)> {
+        let copies = self.copies?;
+        let StreamKind::Video(video) = &copies.kept().get(copies.rendered())?.kind else {
+            return None;
+        };
+        hdr::told(self.codec.name.as_deref(), video, &self.extra)
+    }
+
     /// The index in the output of the stream that is encoded.
     fn rendered_at(&self) -> usize {
         self.copies.map_or(0, Copies::rendered)
@@ -215,7 +225,14 @@ impl Encode<'_> {
         if still(out) {
             command.args(["-update", "1"]);
         }
-        command.args(&self.extra);
+        match self.light() {
+            Some((option, list, rest)) => {
+                command.arg(format!("{option}:{}", self.rendered_at())).arg(list).args(rest);
+            }
+            None => {
+                command.args(&self.extra);
+            }
+        }
         command.output(file_argument(out)?);
         Ok(command)
     }

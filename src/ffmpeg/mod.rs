@@ -31,6 +31,7 @@ mod display;
 mod encode;
 mod fit;
 mod format;
+mod hdr;
 mod log;
 mod nut;
 mod packets;

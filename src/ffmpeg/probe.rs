@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::child::{Patience, Pipe};
 use super::display::DisplayMatrix;
+use super::hdr;
 use super::program::{Programs, file_argument};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
@@ -124,7 +126,7 @@ pub struct Video {
     /// How players are to turn it; `None` where they are to show it as it is stored.
     pub display: Option<DisplayMatrix>,
     /// Side data as ffprobe gives it: mastering display, content light level, display matrix,
-    /// spherical and stereo descriptions.
+    /// spherical and stereo descriptions. Of an HDR stream also what its first frame has.
     pub side_data: Vec<Map<String, Value>>,
 }
 
@@ -158,11 +160,30 @@ impl Clip {
                 "{path} is not a regular file; a clip is read twice"
             )));
         }
-        let said = ask(programs, path, cancel).map_err(|e| e.within(shown(path)))?;
-        let parsed = serde_json::from_slice::<Said>(&said).map_err(|e| {
-            Error::input(format!("{}: ffprobe's answer cannot be read: {e}", shown(path)))
-        })?;
-        Self::new(path, Stamp::of(&meta), parsed).map_err(|e| e.within(shown(path)))
+        let all = ["-show_streams", "-show_format", "-show_chapters"];
+        let within = |e: Error| e.within(shown(path));
+        let said = ask(programs, path, &all, cancel).map_err(within)?;
+        let said = parsed(&said).map_err(within)?;
+        let mut clip = Self::new(path, Stamp::of(&meta), said).map_err(within)?;
+        clip.look_into_frames(programs, cancel).map_err(within)?;
+        Ok(clip)
+    }
+
+    /// Adds what only the first frame of a stream says of its picture.
+    fn look_into_frames(&mut self, programs: &Programs, cancel: &Cancel) -> Result<()> {
+        for stream in &mut self.streams {
+            let StreamKind::Video(video) = &mut stream.kind else { continue };
+            if !hdr::hides_in_frames(video) {
+                continue;
+            }
+            let index = stream.index.to_string();
+            let first = ["-select_streams", &index, "-read_intervals", "%+#1", "-show_frames"];
+            let said = ask(programs, &self.path, &first, cancel)?;
+            let frame = parsed::<SaidFrames>(&said)?.frames.into_iter().next();
+            let data = frame.map_or_else(Vec::new, |frame| frame.side_data_list);
+            video.side_data.extend(data.into_iter().filter(hdr::is_of_frames));
+        }
+        Ok(())
     }
 
     fn new(path: &Path, stamp: Stamp, said: Said) -> Result<Self> {
@@ -269,11 +290,17 @@ impl Stream {
     }
 }
 
-/// Runs ffprobe and gives its JSON.
-fn ask(programs: &Programs, path: &Path, cancel: &Cancel) -> Result<Vec<u8>> {
+/// What ffprobe's JSON says.
+fn parsed<T: DeserializeOwned>(said: &[u8]) -> Result<T> {
+    serde_json::from_slice(said)
+        .map_err(|e| Error::input(format!("ffprobe's answer cannot be read: {e}")))
+}
+
+/// Asks ffprobe for `what` and gives its JSON.
+fn ask(programs: &Programs, path: &Path, what: &[&str], cancel: &Cancel) -> Result<Vec<u8>> {
     let mut command = programs.ffprobe();
-    command.args(["-v", "level+error", "-print_format", "json", "-show_streams", "-show_format"]);
-    command.args(["-show_chapters", "-protocol_whitelist", PROTOCOLS]);
+    command.args(["-v", "level+error", "-print_format", "json"]).args(what);
+    command.args(["-protocol_whitelist", PROTOCOLS]);
     command.args(["-format_whitelist", FORMATS, "-i"]).arg(file_argument(path)?);
     let (command, patience) = (FfmpegCommand::from(command), Patience::default());
     let mut child = programs.start("probe", command, Pipe::Out, patience, |_| {})?;
@@ -296,6 +323,19 @@ struct Said {
     #[serde(default)]
     chapters: Vec<Value>,
     format: SaidFormat,
+}
+
+/// ffprobe's JSON of frames.
+#[derive(Deserialize)]
+struct SaidFrames {
+    #[serde(default)]
+    frames: Vec<SaidFrame>,
+}
+
+#[derive(Deserialize)]
+struct SaidFrame {
+    #[serde(default)]
+    side_data_list: Vec<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::copy::Copies;
 use super::decode::Window;
 use super::display::{DisplayMatrix, keeps_matrix};
+use super::hdr::carries;
 use super::packets::{Packets, decoded, packets};
 use super::probe::{Clip, ColorTags, Stream, StreamKind, Video};
 use super::program::Programs;
@@ -89,10 +90,15 @@ const OWN_TAGS: &[&str] = &[
 /// Side data that describes the coding, not the picture.
 const OWN_SIDE_DATA: &[&str] = &["Display Matrix", "CPB properties"];
 
-/// What a clip's rendered stream has beside its pixels and its encoder is not told of.
-pub fn unsaid(video: &Video) -> Vec<String> {
+/// What a clip's rendered stream has beside its pixels and an encoder of this name is not told of.
+pub fn unsaid(video: &Video, codec: Option<&str>) -> Vec<String> {
+    beside(video).filter(|kind| !carries(codec, kind)).map(str::to_owned).collect()
+}
+
+/// The kinds of side data that describe the picture.
+fn beside(video: &Video) -> impl Iterator<Item = &str> {
     let kinds = video.side_data.iter().filter_map(|data| data.get("side_data_type")?.as_str());
-    kinds.filter(|kind| !OWN_SIDE_DATA.contains(kind)).map(str::to_owned).collect()
+    kinds.filter(|kind| !OWN_SIDE_DATA.contains(kind))
 }
 
 impl Verify<'_> {
@@ -256,8 +262,8 @@ impl Verify<'_> {
         let (due, is) = (turn(self.display), turn(video.display));
         rows.push(compared(&format!("{name} display matrix"), due, is));
         rows.extend(colors(name, &before.color, &video.color));
-        for kind in unsaid(before) {
-            let there = unsaid(video).contains(&kind);
+        for kind in beside(before) {
+            let there = beside(video).any(|is| is == kind);
             let is = if there { "there" } else { "missing" };
             rows.push(compared(&format!("{name} {kind}"), "there".into(), is.into()));
         }

@@ -143,7 +143,7 @@ impl Movie {
     pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
         let copies = self.copies(out.without())?;
         let left_out = copies.left_out().iter().map(|what| format!("{what} is left out"));
-        let unsaid = unsaid(self.video()?).into_iter();
+        let unsaid = unsaid(self.video()?, out.codec()).into_iter();
         let unsaid = unsaid.map(|kind| format!("{kind} of the clip is not handed to the encoder"));
         Ok(left_out.chain(unsaid).collect())
     }

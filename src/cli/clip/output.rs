@@ -97,6 +97,11 @@ impl ClipOut {
         self.without
     }
 
+    /// The encoder that was asked for.
+    pub fn codec(&self) -> Option<&str> {
+        self.codec.name.as_deref()
+    }
+
     /// Whether frames have to be turned for it: a format after `--` is not known here.
     pub fn upright(&self) -> Upright {
         let keeps = self.kind == Kind::Clip && keeps_matrix(&self.out) && !self.chooses_format();
