@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::Result;
 use lumaloom::event::Observer;
 use lumaloom::exec::{self, OnError, Settings, processes::Care};
@@ -128,8 +129,22 @@ impl Render {
         let notes = input.notes().into_iter();
         let made = self.target.notes(input.layout(), &input.facts()?);
         let turned = input.display_matrix().map(|display| clip::turned(display, planned.turn));
+        let fields = self.fields(input)?.map(str::to_owned);
         let losses = input.losses(&self.output)?;
-        Ok(notes.chain(made).chain(turned).chain(losses).collect())
+        Ok(notes.chain(made).chain(turned).chain(fields).chain(losses).collect())
+    }
+
+    /// What is to be said where the chain brings the two fields of a frame together.
+    fn fields(&self, input: &ClipIn) -> Result<Option<&'static str>> {
+        let two = matches!(
+            input.facts()?.interlacing,
+            Interlacing::TopFirst | Interlacing::BottomFirst | Interlacing::Mixed
+        );
+        let mixed = two && self.job.chain.mixes_fields(input.layout())?;
+        Ok(mixed.then_some(
+            "the clip is interlaced, and the chain filters both fields as one picture \
+             (--input-args '-vf yadif' deinterlaces first)",
+        ))
     }
 
     /// Runs it to its end, and tells what the ffmpegs cost. The source is not needed where each

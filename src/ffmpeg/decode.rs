@@ -36,6 +36,8 @@ pub struct Decode<'a> {
     pub threads: Option<usize>,
     /// What `--input-args` says: options in front of the input.
     pub extra: Vec<OsString>,
+    /// Filters of ffmpeg's that frames go through first, as in `-vf`: to deinterlace.
+    pub filters: Option<String>,
     /// How long it may hang.
     pub patience: Patience,
 }
@@ -315,12 +317,16 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
     }
     command.args(["-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
     command.args(&job.extra);
+    if let Some(nudge) = job.clip.nudge() {
+        command.args(["-itsoffset", &nudge.to_string()]);
+    }
     command.input(file_argument(job.clip.path())?);
     command.map(format!("0:{}", job.stream));
     let hide_range = if job.pixels.format().reorders() { ",setparams=range=limited" } else { "" };
     let rate = job.rate.map(|each| format!("fps={}/{},", each.den(), each.num()));
     let rate = rate.unwrap_or_default();
-    command.filter(format!("{rate}showinfo=checksum=0{hide_range}"));
+    let first = job.filters.as_ref().map_or_else(String::new, |filters| format!("{filters},"));
+    command.filter(format!("{first}{rate}showinfo=checksum=0{hide_range}"));
     command.fps_mode("passthrough").args(["-map_metadata", "-1", "-map_chapters", "-1"]);
     command.format("rawvideo").pix_fmt(job.pixels.format().pipe()).output("pipe:1");
     Ok(command)

@@ -17,6 +17,7 @@ use super::probe::{Clip, ColorTags, FORMATS, PROTOCOLS, StreamKind};
 use super::program::{Log, Programs, file_argument, words};
 use super::time::{Micros, TimeBase};
 use super::track::set_matrix;
+use crate::codec::y4m::Interlacing;
 use crate::error::{Error, Result, shown};
 use crate::frame::{Frame, Layout};
 use crate::link::Cancel;
@@ -44,6 +45,8 @@ pub struct Encode<'a> {
     pub origin: Origin,
     /// How the output says its colour; `None` stays unsaid.
     pub color: ColorTags,
+    /// How the rows of all frames were taken.
+    pub interlacing: Interlacing,
     /// ffmpeg's options that choose and tune the encoder.
     pub codec: Codec,
     /// What stands after `--`.
@@ -73,6 +76,9 @@ pub enum Origin {
     /// The first frame, which comes to 0: the clip was trimmed.
     First,
 }
+
+/// What an MP4 of ffmpeg's counts in, per second.
+const MILLISECONDS: u32 = 1000;
 
 /// A running encoder. Dropping it ends it and leaves a file that is not whole, which its owner
 /// has to remove.
@@ -182,6 +188,20 @@ impl Encode<'_> {
         hdr::told(self.codec.name.as_deref(), video, &self.extra)
     }
 
+    /// Ticks per second in which an MP4 or MOV counts when its tracks begin, where ffmpeg's 1000
+    /// would round one of them.
+    fn movie_scale(&self, out: &Path) -> Option<u32> {
+        let copies = self.copies.filter(|_| keeps_matrix(out))?;
+        let rendered = copies.rendered();
+        let copied = copies.kept().iter().enumerate().filter(|(at, _)| *at != rendered);
+        let copied = copied.map(|(_, stream)| (stream.start.unwrap_or(0), stream.time_base));
+        let starts: Vec<_> = copied.chain([(self.first, self.time_base)]).collect();
+        // Where a cut begins, nothing falls on a millisecond but by chance.
+        let rounds = self.origin == Origin::First
+            || starts.iter().any(|(start, base)| !base.is_whole(*start, MILLISECONDS));
+        rounds.then(|| TimeBase::common(starts.iter().map(|(_, base)| *base)))
+    }
+
     /// The index in the output of the stream that is encoded.
     fn rendered_at(&self) -> usize {
         self.copies.map_or(0, Copies::rendered)
@@ -222,6 +242,9 @@ impl Encode<'_> {
         // An explicit time base is exact in 5.1 and 9.0; passthrough alone is not.
         command.fps_mode("passthrough");
         command.args(["-enc_time_base", &self.time_base.to_string()]);
+        if let Some(scale) = self.movie_scale(out) {
+            command.args(["-movie_timescale", &scale.to_string()]);
+        }
         if still(out) {
             command.args(["-update", "1"]);
         }
@@ -239,12 +262,16 @@ impl Encode<'_> {
 
     /// The clip, from the first frame on if its beginning was cut off.
     fn second_input(&self, command: &mut FfmpegCommand, clip: &Clip) -> Result<()> {
+        let nudge = clip.nudge();
         if self.origin == Origin::First {
             // By timestamp: counted from the clip's start, packets before the cut would stay in
             // where that start is not 0 (5.1 and 9.0, mpegts).
             let first = self.time_base.micros(self.first);
             command.args(["-seek_timestamp", "1"]).seek(first.to_string());
-            command.args(["-itsoffset", &Micros::default().minus(first).to_string()]);
+            let offset = nudge.unwrap_or_default().minus(first);
+            command.args(["-itsoffset", &offset.to_string()]);
+        } else if let Some(nudge) = nudge {
+            command.args(["-itsoffset", &nudge.to_string()]);
         }
         command.args(["-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
         command.input(file_argument(clip.path())?);
@@ -289,6 +316,10 @@ impl Encode<'_> {
         if let Some(format) = self.format.encoder() {
             set("-pix_fmt", format);
         }
+        if self.field().is_some() {
+            // Two fields are coded as such by the encoders that can; others do not mind.
+            set("-flags", "+ildct+ilme");
+        }
         let filters = self.filters();
         if !filters.is_empty() {
             set("-filter", &filters.join(","));
@@ -304,7 +335,16 @@ impl Encode<'_> {
         }
     }
 
-    /// Filters that change no pixel: NUT carries neither colour nor times below 0.
+    /// The field that comes first, in the words of `setfield`.
+    fn field(&self) -> Option<&'static str> {
+        match self.interlacing {
+            Interlacing::TopFirst => Some("tff"),
+            Interlacing::BottomFirst => Some("bff"),
+            Interlacing::Progressive | Interlacing::Mixed => None,
+        }
+    }
+
+    /// Filters that change no pixel: NUT carries neither colour nor fields nor times below 0.
     fn filters(&self) -> Vec<String> {
         let color = &self.color;
         let tags = [
@@ -319,6 +359,7 @@ impl Encode<'_> {
         if !said.is_empty() {
             filters.push(format!("setparams={}", said.join(":")));
         }
+        filters.extend(self.field().map(|field| format!("setfield={field}")));
         let back = if self.origin == Origin::Clip { self.shift() } else { 0 };
         if back > 0 {
             filters.push(format!("setpts=PTS-{back}"));

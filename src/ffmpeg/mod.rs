@@ -58,4 +58,4 @@ pub use probe::{Clip, ColorTags, Stream, StreamKind, Video};
 pub use program::Programs;
 pub use showinfo::Scan;
 pub use time::{Micros, TimeBase};
-pub use verify::{Row, Verdict, Verify, unsaid};
+pub use verify::{Row, Taken, Verdict, Verify, unsaid};

@@ -218,6 +218,14 @@ impl Clip {
         self.start.unwrap_or_default()
     }
 
+    /// What is added to the times of an MPEG stream that is read in part, too little to reach its
+    /// next tick. 5.1 takes an offset that is exactly the start of the whole file, 0 included,
+    /// for one to correct, and moves what it reads to the start: a picture that begins 1 s after
+    /// its sound would begin with it.
+    pub(super) fn nudge(&self) -> Option<Micros> {
+        self.formats.starts_with("mpeg").then_some(Micros(1))
+    }
+
     /// Its length, where the container knows it.
     pub fn duration(&self) -> Option<Micros> {
         self.duration

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::*;
+use crate::codec::y4m::Interlacing;
 use crate::error::{Error, Kind, shown};
 use crate::frame::BufferPool;
 use crate::link::Cancel;
@@ -97,6 +98,7 @@ impl Pass {
             rate: None,
             threads: None,
             extra: vec![],
+            filters: None,
             patience: Patience::default(),
         })?;
         let mut next = decoder.next(&pool, &cancel)?;
@@ -114,6 +116,7 @@ impl Pass {
             first,
             origin: if trimmed { Origin::First } else { Origin::Clip },
             color: video.color.clone(),
+            interlacing: Interlacing::Progressive,
             codec: self.codec.clone(),
             extra: vec![],
             patience: Patience::default(),
@@ -250,7 +253,7 @@ fn differing(source: &Path, out: &Path, frames: u64) -> Vec<(String, Verdict)> {
         out,
         frames,
         window: Window::default(),
-        rate: None,
+        taken: Taken::AsTheyAre,
         aspect: video.aspect,
         display: video.display,
     };
@@ -466,6 +469,7 @@ fn decoded(body: &str, cancel: &Cancel) -> Result<usize, Error> {
         rate: None,
         threads: None,
         extra: vec![],
+        filters: None,
         patience: SHORT,
     })?;
     let mut frames = 0;
@@ -495,6 +499,7 @@ fn encoded(body: &str) -> Result<u64, Error> {
         first: 0,
         origin: Origin::Clip,
         color: ColorTags::default(),
+        interlacing: Interlacing::Progressive,
         codec: Codec::default(),
         extra: vec![],
         patience: SHORT,

@@ -58,6 +58,22 @@ impl TimeBase {
         u64::try_from((over + under - 1).div_euclid(under)).unwrap_or(0)
     }
 
+    /// Whether a moment falls on a tick of `1 / per` seconds.
+    pub(super) fn is_whole(self, ticks: i64, per: u32) -> bool {
+        i128::from(ticks) * i128::from(self.num) * i128::from(per) % i128::from(self.den) == 0
+    }
+
+    /// Ticks per second, up to 2^31-1, on which all ticks of these fall; if there is no such
+    /// number, those of the finest.
+    pub(super) fn common(bases: impl Iterator<Item = Self> + Clone) -> u32 {
+        let fits = |scale: u64| scale <= i32::MAX as u64;
+        let lcm =
+            |a: u64, b: u32| (a / gcd(a, b.into())).checked_mul(b.into()).filter(|s| fits(*s));
+        let all = bases.clone().try_fold(1, |scale, base| lcm(scale, base.den));
+        let all = all.and_then(|scale| u32::try_from(scale).ok());
+        all.or_else(|| bases.map(|base| base.den).max()).unwrap_or(1)
+    }
+
     /// So many ticks in microseconds, rounded to the nearest.
     pub fn micros(self, ticks: i64) -> Micros {
         let scaled = i128::from(ticks) * i128::from(self.num) * 1_000_000;
@@ -65,6 +81,10 @@ impl TimeBase {
         let rounded = (scaled + den / 2).div_euclid(den);
         Micros(i64::try_from(rounded).unwrap_or(if rounded < 0 { i64::MIN } else { i64::MAX }))
     }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl fmt::Display for TimeBase {
@@ -127,6 +147,19 @@ mod tests {
         assert!(ntsc.is_before(i64::MIN, Micros(i64::MAX)));
         assert_eq!(ntsc.micros(24), Micros(1_001_000));
         assert_eq!(TimeBase::new(1, 3).unwrap().micros(-1), Micros(-333_333));
+    }
+
+    #[test]
+    fn one_scale_for_all_tracks() {
+        let common = |bases: &[&str]| {
+            TimeBase::common(bases.iter().map(|text| TimeBase::parse(text).unwrap()))
+        };
+        assert_eq!(common(&["1/90000", "1/48000"]), 720_000);
+        assert_eq!(common(&["1001/30000", "1/44100"]), 4_410_000);
+        assert_eq!(common(&["1/1000000007", "1/48000"]), 1_000_000_007, "no product that fits");
+        let ntsc = TimeBase::parse("1001/30000").unwrap();
+        assert!(ntsc.is_whole(0, 1000) && ntsc.is_whole(30, 1000) && !ntsc.is_whole(1, 1000));
+        assert!(ntsc.is_whole(-1, 30_000));
     }
 
     #[test]

@@ -30,12 +30,23 @@ pub struct Verify<'a> {
     pub frames: u64,
     /// Which frames of the source.
     pub window: Window,
-    /// Seconds per frame, where frames were dropped or repeated to come to it.
-    pub rate: Option<TimeBase>,
+    /// Which frames those are.
+    pub taken: Taken,
     /// The shape of a pixel after the chain.
     pub aspect: Option<(u32, u32)>,
     /// How players are to turn the result.
     pub display: Option<DisplayMatrix>,
+}
+
+/// What became of the source's frames before they were rendered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Nothing.
+    AsTheyAre,
+    /// Some were dropped or repeated, to come to so many seconds per frame.
+    Every(TimeBase),
+    /// A filter of ffmpeg's made others of them: when those are shown is its affair.
+    Filtered,
 }
 
 /// One thing that was compared.
@@ -158,7 +169,7 @@ impl Verify<'_> {
             times
         };
         let times = before[at].base.map_or_else(Vec::new, |base| inside(&before[at].times, base));
-        if times.len() as u64 == self.frames || self.rate.is_some() {
+        if times.len() as u64 == self.frames || self.taken != Taken::AsTheyAre {
             return Ok(times);
         }
         // Packets are not frames: some cannot be decoded, some are not shown.
@@ -178,9 +189,10 @@ impl Verify<'_> {
     fn slide(&self, shown: &[i128], after: &[Packets]) -> i128 {
         let stream = self.copies.kept()[self.copies.rendered()];
         let Some(packets) = after.get(self.copies.rendered()) else { return 0 };
-        let (Some(base), Some(begins), None) =
-            (packets.base, packets.times.iter().min(), self.rate)
-        else {
+        if let Taken::Every(_) = self.taken {
+            return 0;
+        }
+        let (Some(base), Some(begins)) = (packets.base, packets.times.iter().min()) else {
             return 0;
         };
         let due = shown.first().map_or(0, |begins| begins + self.shift(shown));
@@ -233,20 +245,24 @@ impl Verify<'_> {
         let base =
             after.base.ok_or_else(|| Error::input(format!("{} has no frame", shown(self.out))))?;
         let frames = after.times.len() as u64;
-        let due = if self.rate.is_some() { self.frames } else { due_times.len() as u64 };
+        let due = if self.taken == Taken::AsTheyAre { due_times.len() as u64 } else { self.frames };
         let mut rows = vec![row(&format!("{name} frames"), due, frames, equal(due == frames))];
         let mut times: Vec<i128> = after.times.iter().map(|t| nanos(*t, base)).collect();
         times.sort_unstable();
-        let (expected, tick) = match self.rate {
-            None => (shifted(due_times, self.shift(due_times)), coarser(source.time_base, base)),
+        let (expected, tick) = match self.taken {
+            Taken::AsTheyAre => {
+                (shifted(due_times, self.shift(due_times)), coarser(source.time_base, base))
+            }
+            Taken::Filtered => (times.clone(), coarser(base, base)),
             // From the first frame on, one every so often.
-            Some(each) => {
+            Taken::Every(each) => {
                 let start = times.first().copied().unwrap_or_default();
                 let count = i64::try_from(due).unwrap_or(i64::MAX);
                 let due = (0..count).map(|n| start - slide + nanos(n, each)).collect();
                 (due, coarser(base, base))
             }
         };
+        let slide = if self.taken == Taken::Filtered { 0 } else { slide };
         let ticks = self.ticks(tick, slide);
         rows.push(timing(&format!("{name} times"), &expected, &times, slide, ticks));
         let shape = |aspect: Option<(u32, u32)>| match aspect {

@@ -12,6 +12,7 @@ mod carried;
 mod color;
 mod direct;
 mod explain;
+mod fields;
 mod lower;
 pub mod oracle;
 mod parse;

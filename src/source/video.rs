@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::frames::{Extent, FrameSource, Frames, Shown};
 use crate::error::{Error, Result, shown};
-use crate::ffmpeg::{Decode, Decoder, TimeBase};
+use crate::ffmpeg::{Decode, Decoder, Scan, TimeBase, Timed};
 use crate::frame::BufferPool;
 use crate::link::Cancel;
 
@@ -16,6 +16,8 @@ pub struct Decoding<'a> {
     pub time_base: TimeBase,
     /// When the first frame is shown, in ticks of the clip's own clock.
     pub first: i64,
+    /// How the first frame's rows were taken; the others are taken for the same.
+    pub scan: Scan,
 }
 
 impl<'a> Decoding<'a> {
@@ -35,11 +37,12 @@ impl<'a> Decoding<'a> {
         let frame_bytes = job.pixels.layout().bytes();
         let mut decoder = Decoder::start(job)?;
         let nothing = || Error::input(format!("{} has no frame", shown(&path)));
-        let first = Frames::next(&mut decoder, &pool, cancel)?.ok_or_else(nothing)?;
+        let Timed { frame, ticks, scan, .. } = decoder.next(&pool, cancel)?.ok_or_else(nothing)?;
         let time_base = decoder.time_base().ok_or_else(nothing)?;
-        let (ticks, extent) = (first.ticks, Extent { frame_bytes, total, most });
+        let extent = Extent { frame_bytes, total, most };
+        let first = Shown { frame, ticks, lasts: None };
         let source = FrameSource::new(&path, decoder, Some(first), extent, pool, cancel);
-        Ok(Self { source, time_base, first: ticks })
+        Ok(Self { source, time_base, first: ticks, scan })
     }
 }
 

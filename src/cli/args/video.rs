@@ -93,6 +93,9 @@ pub struct ClipArgs {
     #[arg(long, value_name = "N")]
     pub ffmpeg_threads: Option<NonZeroUsize>,
     /// Options for the decoder's ffmpeg, before its input; split as a shell splits words
+    ///
+    /// `-vf FILTERS` among them are ffmpeg's filters that frames go through first, for an
+    /// interlaced clip `-vf yadif`; they must leave the size as it is.
     #[arg(long, value_name = "'ARGS'", allow_hyphen_values = true)]
     pub input_args: Option<String>,
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
-    Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row,
-    TimeBase, Verify, Video, Window, Wishes, Without, check_container, unsaid,
+    Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row, Scan,
+    Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container, unsaid,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -29,6 +29,7 @@ pub struct Movie {
     most: Option<u64>,
     threads: Option<usize>,
     extra: Vec<OsString>,
+    filters: Option<String>,
 }
 
 impl Movie {
@@ -52,13 +53,14 @@ impl Movie {
             range: args.color_range.map(RangeArg::range),
         };
         let extra = args.input_args.as_deref().map_or(Ok(Vec::new()), words)?;
+        let (extra, filters) = filters(extra)?;
         let threads = args.ffmpeg_threads.map(usize::from);
         let programs = Programs::find(None, ledger)?;
         let clip = Clip::probe(&programs, input, cancel)?;
         let (stream, video) = clip.main_video()?;
         let (stream, pixels) = (stream.index, Pixels::of(video, &wishes)?);
         let (rate, most) = (args.r, args.frames.map(u64::from));
-        Ok(Self { programs, clip, stream, pixels, window, rate, most, threads, extra })
+        Ok(Self { programs, clip, stream, pixels, window, rate, most, threads, extra, filters })
     }
 
     /// The stream that is rendered.
@@ -83,7 +85,8 @@ impl Movie {
 
     /// How many frames are expected, where the container knows and none are left out.
     pub fn total(&self) -> Option<u64> {
-        let whole = self.window == Window::default() && self.rate.is_none();
+        let whole =
+            self.window == Window::default() && self.rate.is_none() && self.filters.is_none();
         let packets = self.clip.streams().get(self.stream)?.packets;
         let packets = packets.filter(|_| whole);
         packets.map(|packets| packets.min(self.most.unwrap_or(u64::MAX)))
@@ -100,6 +103,7 @@ impl Movie {
             rate: self.rate,
             threads: self.threads,
             extra: self.extra.clone(),
+            filters: self.filters.clone(),
             patience: Patience::default(),
         }
     }
@@ -114,9 +118,9 @@ impl Movie {
         cancel: &Cancel,
     ) -> Result<(FrameSource<Decoder<'_>>, Facts)> {
         let extent = (self.total(), self.most);
-        let Decoding { source, time_base, first } =
+        let Decoding { source, time_base, first, scan } =
             Decoding::start(self.decode(), extent, pool.clone(), cancel)?;
-        Ok((source, self.facts_at(time_base, first)?))
+        Ok((source, self.facts_at(time_base, first, scan)?))
     }
 
     /// Checks what can be checked of the output before the first frame.
@@ -145,7 +149,13 @@ impl Movie {
         let left_out = copies.left_out().iter().map(|what| format!("{what} is left out"));
         let unsaid = unsaid(self.video()?, out.codec()).into_iter();
         let unsaid = unsaid.map(|kind| format!("{kind} of the clip is not handed to the encoder"));
-        Ok(left_out.chain(unsaid).collect())
+        let fields = out.hides_fields().filter(|_| self.is_interlaced()).map(str::to_owned);
+        Ok(left_out.chain(unsaid).chain(fields).collect())
+    }
+
+    /// Whether the clip says that each frame is two fields.
+    fn is_interlaced(&self) -> bool {
+        self.facts().is_ok_and(|facts| facts.interlacing != Interlacing::Progressive)
     }
 
     /// The streams of an output.
@@ -173,7 +183,11 @@ impl Movie {
             out: out.path(),
             frames,
             window: self.window,
-            rate: self.rate,
+            taken: match (self.rate, &self.filters) {
+                (Some(each), _) => Taken::Every(each),
+                (None, Some(_)) => Taken::Filtered,
+                (None, None) => Taken::AsTheyAre,
+            },
             aspect: self.video()?.aspect.map(|aspect| planned.work.score().pixel_aspect(aspect)),
             display: self.display_matrix().filter(|_| planned.turn == Turn::Stored),
         };
@@ -209,17 +223,22 @@ impl Movie {
         let stream = self.clip.streams().get(self.stream);
         let (base, first) = stream.map_or((None, None), |s| (Some(s.time_base), s.start));
         let base = self.rate.or(base).ok_or_else(|| Error::internal("the stream is gone"))?;
-        self.facts_at(base, first.unwrap_or(0))
+        self.facts_at(base, first.unwrap_or(0), Scan::Progressive)
     }
 
-    fn facts_at(&self, time_base: TimeBase, first: i64) -> Result<Facts> {
+    /// `scan` is the first frame's. Where it says nothing the stream's tag counts, unless a filter
+    /// has come between.
+    fn facts_at(&self, time_base: TimeBase, first: i64, scan: Scan) -> Result<Facts> {
         let video = self.video()?;
         let wished = self.rate.map(|each| (each.den(), each.num()));
         let own = video.average_rate.or(video.base_rate).map(|rate| (rate.num(), rate.den()));
-        let interlacing = match video.field_order.as_deref() {
-            Some("tt" | "tb") => Interlacing::TopFirst,
-            Some("bb" | "bt") => Interlacing::BottomFirst,
-            _ => Interlacing::Progressive,
+        let tag = video.field_order.as_deref().filter(|_| self.filters.is_none());
+        let interlacing = match (scan, tag) {
+            (Scan::TopFirst, _) | (Scan::Progressive, Some("tt" | "tb")) => Interlacing::TopFirst,
+            (Scan::BottomFirst, _) | (Scan::Progressive, Some("bb" | "bt")) => {
+                Interlacing::BottomFirst
+            }
+            (Scan::Progressive, _) => Interlacing::Progressive,
         };
         let clip = self.clip.path().to_owned();
         Ok(Facts {
@@ -239,4 +258,22 @@ impl Movie {
 fn video(clip: &Clip, stream: usize) -> Result<&Video> {
     let found = clip.videos().find(|(s, _)| s.index == stream).map(|(_, video)| video);
     found.ok_or_else(|| Error::internal(format!("stream {stream} is gone")))
+}
+
+/// The filters of ffmpeg's among the words of `--input-args`, and the rest: to ffmpeg they are no
+/// options of an input.
+fn filters(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<String>)> {
+    let (mut rest, mut filters) = (Vec::new(), Vec::new());
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        if ["-vf", "-filter:v", "-filter"].iter().any(|name| word == *name) {
+            let chain = words.next().and_then(|chain| chain.into_string().ok());
+            filters.push(chain.filter(|chain| !chain.is_empty()).ok_or_else(|| {
+                Error::usage(format!("{} in --input-args wants filters", word.to_string_lossy()))
+            })?);
+        } else {
+            rest.push(word);
+        }
+    }
+    Ok((rest, (!filters.is_empty()).then(|| filters.join(","))))
 }

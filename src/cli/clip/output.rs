@@ -26,6 +26,9 @@ use crate::cli::args::{ClipArgs, EncodingArgs};
 /// The name that stands for nowhere; a file of that name is `./null`.
 pub const NULL: &str = "null";
 
+/// Parts of the names of encoders that code interlaced frames as if they were not (5.1 and 9.0).
+const WHOLE_FRAMES: &[&str] = &["265", "hevc", "vp8", "vp9", "av1", "theora"];
+
 /// Where a clip goes, and how it is coded.
 pub struct ClipOut {
     out: PathBuf,
@@ -100,6 +103,13 @@ impl ClipOut {
     /// The encoder that was asked for.
     pub fn codec(&self) -> Option<&str> {
         self.codec.name.as_deref()
+    }
+
+    /// What is to be said of an interlaced clip where the encoder has no frames of two fields.
+    pub fn hides_fields(&self) -> Option<&'static str> {
+        let codec = self.codec()?;
+        let whole = WHOLE_FRAMES.iter().any(|name| codec.contains(name));
+        whole.then_some("this encoder does not mark frames as interlaced; the container may")
     }
 
     /// Whether frames have to be turned for it: a format after `--` is not known here.
@@ -293,6 +303,7 @@ impl<'a> Encoding<'a> {
             first: facts.first,
             origin: if trimmed { Origin::First } else { Origin::Clip },
             color: facts.color.clone(),
+            interlacing: facts.interlacing,
             codec: self.out.codec.clone(),
             extra: self.out.extra.clone(),
             patience: Patience::default(),
