@@ -39,6 +39,8 @@ pub struct Encode<'a> {
     pub display: Option<DisplayMatrix>,
     /// The tick of the frames' times.
     pub time_base: TimeBase,
+    /// Frames per second, on average: what encoders reckon with, while times decide.
+    pub rate: Option<(u32, u32)>,
     /// The first frame's time.
     pub first: i64,
     /// What the times in the output count from.
@@ -76,6 +78,29 @@ pub enum Origin {
     /// The first frame, which comes to 0: the clip was trimmed.
     First,
 }
+
+/// Encoders that take a time base for a rate (5.1 and 9.0): MPEG-1 and 2 know some ten rates, MPEG-4
+/// ticks of 1/65535 s and longer, and all of them spend their bits by it.
+const COUNTING: &[&str] = &[
+    "mpeg1video",
+    "mpeg2video",
+    "mpeg4",
+    "libxvid",
+    "msmpeg4",
+    "msmpeg4v2",
+    "wmv1",
+    "wmv2",
+    "flv",
+    "h261",
+    "h263",
+    "h263p",
+    "dvvideo",
+];
+/// Containers for which ffmpeg chooses one of them.
+const COUNTED: &[&str] = &[
+    "ts", "mts", "m2ts", "m2t", "mpg", "mpeg", "vob", "m1v", "m2v", "avi", "flv", "wmv", "asf",
+    "dv", "3gp", "mxf",
+];
 
 /// What an MP4 of ffmpeg's counts in, per second.
 const MILLISECONDS: u32 = 1000;
@@ -118,6 +143,7 @@ impl Encoder {
             size: job.layout.size(),
             tag: job.format.tag(),
             time_base: job.time_base,
+            rate: job.rate,
             aspect: job.aspect,
             frame_bytes: job.layout.bytes(),
         });
@@ -188,6 +214,16 @@ impl Encode<'_> {
         hdr::told(self.codec.name.as_deref(), video, &self.extra)
     }
 
+    /// Whether the encoder knows no other time than that of one frame after the other: where frames
+    /// come faster than their rate it fails.
+    fn counts_frames(&self, out: &Path) -> bool {
+        let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        match &self.codec.name {
+            Some(name) => COUNTING.contains(&name.as_str()),
+            None => COUNTED.iter().any(|e| extension.eq_ignore_ascii_case(e)),
+        }
+    }
+
     /// Ticks per second in which an MP4 or MOV counts when its tracks begin, where ffmpeg's 1000
     /// would round one of them.
     fn movie_scale(&self, out: &Path) -> Option<u32> {
@@ -241,7 +277,9 @@ impl Encode<'_> {
         }
         // An explicit time base is exact in 5.1 and 9.0; passthrough alone is not.
         command.fps_mode("passthrough");
-        command.args(["-enc_time_base", &self.time_base.to_string()]);
+        let time_base = self.rate.filter(|_| self.counts_frames(out)).map(|(n, d)| (d, n));
+        let (num, den) = time_base.unwrap_or((self.time_base.num(), self.time_base.den()));
+        command.args(["-enc_time_base", &format!("{num}/{den}")]);
         if let Some(scale) = self.movie_scale(out) {
             command.args(["-movie_timescale", &scale.to_string()]);
         }

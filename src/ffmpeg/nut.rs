@@ -12,6 +12,7 @@ use crate::frame::Size;
 const FILE_ID: &[u8] = b"nut/multimedia container\0";
 const MAIN: u64 = 0x4e4d_7a56_1f5f_04ad;
 const STREAM: u64 = 0x4e53_1140_5bf2_f9db;
+const INFO: u64 = 0x4e49_ab68_b596_ba78;
 const SYNCPOINT: u64 = 0x4e4b_e4ad_eeca_4569;
 
 /// Frame flags.
@@ -33,6 +34,8 @@ pub(super) struct Head {
     /// ffmpeg's tag of the pixel format.
     pub tag: [u8; 4],
     pub time_base: TimeBase,
+    /// Frames per second, on average.
+    pub rate: Option<(u32, u32)>,
     /// Width to height of a pixel.
     pub aspect: Option<(u32, u32)>,
     /// Bytes of a frame.
@@ -55,6 +58,9 @@ impl Nut {
         let mut bytes = FILE_ID.to_vec();
         packet(&mut bytes, MAIN, &main_header(head.time_base));
         packet(&mut bytes, STREAM, &stream_header(&head));
+        if let Some(rate) = head.rate {
+            packet(&mut bytes, INFO, &rate_info(rate));
+        }
         let at = bytes.len() as u64;
         (Self { head, at, last_syncpoint: at, last_ticks: None }, bytes)
     }
@@ -130,6 +136,26 @@ fn stream_header(head: &Head) -> Vec<u8> {
     out
 }
 
+/// A note on the stream, that ffmpeg takes its rate from. Without it 5.1 and 9.0 guess it from
+/// 20 frames, or where those are too large take one frame per tick: 1080p of 1/12800 became
+/// H.264 of level 6.2, and its last frame was shown for one tick.
+fn rate_info((over, under): (u32, u32)) -> Vec<u8> {
+    let mut out = Vec::new();
+    let text = |out: &mut Vec<u8>, text: &str| {
+        number(out, text.len() as u64);
+        out.extend(text.as_bytes());
+    };
+    number(&mut out, 1); // of the first stream
+    number(&mut out, 0); // of no chapter
+    number(&mut out, 0); // from
+    number(&mut out, 0); // length
+    number(&mut out, 1); // entries
+    text(&mut out, "r_frame_rate");
+    number(&mut out, 2); // a signed -1: the value is text
+    text(&mut out, &format!("{over}/{under}"));
+    out
+}
+
 /// Appends a packet: start code, length with checksum, payload, checksum.
 fn packet(out: &mut Vec<u8>, code: u64, payload: &[u8]) {
     out.extend(code.to_be_bytes());
@@ -189,6 +215,7 @@ mod tests {
             size: Size::new(2, 2),
             tag: *b"I420",
             time_base: TimeBase::new(1, 25).unwrap(),
+            rate: None,
             aspect: None,
             frame_bytes: 6,
         };

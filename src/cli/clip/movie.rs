@@ -146,7 +146,10 @@ impl Movie {
     /// None in practice: the stream was there when it was chosen.
     pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
         let copies = self.copies(out.without())?;
-        let left_out = copies.left_out().iter().map(|what| format!("{what} is left out"));
+        let left_out = copies
+            .left_out()
+            .iter()
+            .map(|what| format!("{what} is left out"));
         let unsaid = unsaid(self.video()?, out.codec()).into_iter();
         let unsaid = unsaid.map(|kind| format!("{kind} of the clip is not handed to the encoder"));
         let fields = out.hides_fields().filter(|_| self.is_interlaced()).map(str::to_owned);
@@ -231,7 +234,7 @@ impl Movie {
     fn facts_at(&self, time_base: TimeBase, first: i64, scan: Scan) -> Result<Facts> {
         let video = self.video()?;
         let wished = self.rate.map(|each| (each.den(), each.num()));
-        let own = video.average_rate.or(video.base_rate).map(|rate| (rate.num(), rate.den()));
+        let own = rate(video);
         let tag = video.field_order.as_deref().filter(|_| self.filters.is_none());
         let interlacing = match (scan, tag) {
             (Scan::TopFirst, _) | (Scan::Progressive, Some("tt" | "tb")) => Interlacing::TopFirst,
@@ -254,6 +257,36 @@ impl Movie {
         })
     }
 }
+
+/// Frames per second. What is within 0.4 per mille of a usual rate is that one (24 and 24000/1001
+/// are 1 per mille apart): over a short clip, or one with times in milliseconds, the average is a
+/// bit off, and some encoders know no other.
+fn rate(video: &Video) -> Option<(u32, u32)> {
+    let value = |(over, under): (u32, u32)| f64::from(over) / f64::from(under);
+    let [average, base] = [video.average_rate, video.base_rate];
+    let [average, base] = [average, base].map(|rate| rate.map(|rate| (rate.num(), rate.den())));
+    let own = match (average, base) {
+        // One frame that lasts longer than the others tells on the average of few.
+        (Some(average), Some(base)) if (value(base) / value(average) - 1.0).abs() < 0.05 => base,
+        (average, base) => average.or(base)?,
+    };
+    let near = |usual: &&(u32, u32)| (value(**usual) / value(own) - 1.0).abs() < 0.0004;
+    Some(USUAL_RATES.iter().find(near).copied().unwrap_or(own))
+}
+
+/// Of film, television and screens.
+const USUAL_RATES: [(u32, u32); 10] = [
+    (24_000, 1001),
+    (24, 1),
+    (25, 1),
+    (30_000, 1001),
+    (30, 1),
+    (48, 1),
+    (50, 1),
+    (60_000, 1001),
+    (60, 1),
+    (120, 1),
+];
 
 fn video(clip: &Clip, stream: usize) -> Result<&Video> {
     let found = clip.videos().find(|(s, _)| s.index == stream).map(|(_, video)| video);

@@ -300,6 +300,7 @@ impl<'a> Encoding<'a> {
             aspect: facts.aspect,
             display: facts.display.filter(|_| facts.turn == Turn::Stored),
             time_base: facts.time_base,
+            rate: facts.rate,
             first: facts.first,
             origin: if trimmed { Origin::First } else { Origin::Clip },
             color: facts.color.clone(),
