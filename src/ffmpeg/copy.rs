@@ -1,8 +1,11 @@
 //! Which streams an output has: the rendered one in its place, the others copied around it,
 //! with the metadata and the dispositions that they had.
 
+use std::path::Path;
+
 use ffmpeg_sidecar::command::FfmpegCommand;
 
+use super::display::keeps_matrix;
 use super::probe::{Clip, Stream, StreamKind};
 use super::time::Micros;
 use crate::error::{Error, Result};
@@ -17,13 +20,58 @@ pub struct Copies<'a> {
     left_out: Vec<String>,
 }
 
-/// What is not wanted.
+/// What is not wanted, or has no place.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Without {
     /// `--an`.
     pub audio: bool,
     /// `--sn`.
     pub subtitles: bool,
+    /// What becomes of data: no two containers hold the same.
+    pub holds: DataPlace,
+}
+
+/// Which data a container holds (5.1 and 9.0).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataPlace {
+    /// MP4 and MOV: a camera's telemetry; time codes, which are made anew from their tag.
+    Tracks,
+    /// MPEG-TS: metadata with keys, ID3 with times.
+    Programs,
+    /// None.
+    #[default]
+    Nowhere,
+}
+
+impl DataPlace {
+    /// The one of a file with this name.
+    pub fn of(out: &Path) -> Self {
+        let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        match extension.to_ascii_lowercase().as_str() {
+            "ts" | "mts" | "m2ts" | "m2t" => Self::Programs,
+            _ if keeps_matrix(out) => Self::Tracks,
+            _ => Self::Nowhere,
+        }
+    }
+
+    /// What becomes of a stream of data.
+    fn fate(self, stream: &Stream) -> Fate {
+        match (self, stream.codec.as_deref(), stream.tag.as_deref()) {
+            (Self::Tracks, _, Some("tmcd")) => Fate::MadeAnew,
+            (Self::Tracks, Some("bin_data"), Some("gpmd"))
+            | (Self::Programs, Some("klv" | "timed_id3"), _) => Fate::Kept,
+            (_, None, Some(tag)) if tag.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                Fate::Lost(format!("data, {tag}"))
+            }
+            (_, codec, _) => Fate::Lost(format!("data, {}", codec.unwrap_or("of no known kind"))),
+        }
+    }
+}
+
+enum Fate {
+    Kept,
+    MadeAnew,
+    Lost(String),
 }
 
 impl<'a> Copies<'a> {
@@ -46,9 +94,15 @@ impl<'a> Copies<'a> {
                 place = Some(kept.len());
             } else if !wanted(stream, without) || holds_chapters(stream, clip) {
                 continue;
-            } else if let Some(why) = lost(stream) {
-                left_out.push(format!("stream {} ({why})", stream.index));
-                continue;
+            } else if let StreamKind::Data = stream.kind {
+                match without.holds.fate(stream) {
+                    Fate::Kept => {}
+                    Fate::MadeAnew => continue,
+                    Fate::Lost(what) => {
+                        left_out.push(format!("stream {} ({what})", stream.index));
+                        continue;
+                    }
+                }
             }
             kept.push(stream);
         }
@@ -117,13 +171,4 @@ fn wanted(stream: &Stream, without: Without) -> bool {
 fn holds_chapters(stream: &Stream, clip: &Clip) -> bool {
     let text = (stream.codec.as_deref(), stream.tag.as_deref()) == (Some("bin_data"), Some("text"));
     text && matches!(stream.kind, StreamKind::Data) && !clip.chapters().is_empty()
-}
-
-/// Why a stream cannot be copied by any container.
-fn lost(stream: &Stream) -> Option<&'static str> {
-    match (&stream.kind, stream.codec.as_deref()) {
-        (StreamKind::Data, None) => Some("data of a kind that ffmpeg does not know"),
-        (StreamKind::Data, Some("bin_data")) => Some("data that no container takes as it is"),
-        _ => None,
-    }
 }

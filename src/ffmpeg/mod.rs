@@ -46,7 +46,7 @@ mod track;
 mod verify;
 
 pub use child::Patience;
-pub use copy::{Copies, Without};
+pub use copy::{Copies, DataPlace, Without};
 pub use cost::Ledger;
 pub use decode::{Decode, Decoder, Timed, Window};
 pub use display::{DisplayMatrix, keeps_matrix};

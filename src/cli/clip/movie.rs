@@ -149,7 +149,7 @@ impl Movie {
         let left_out = copies
             .left_out()
             .iter()
-            .map(|what| format!("{what} is left out"));
+            .map(|what| format!("{what} is left out: the output has no place for it"));
         let unsaid = unsaid(self.video()?, out.codec()).into_iter();
         let unsaid = unsaid.map(|kind| format!("{kind} of the clip is not handed to the encoder"));
         let fields = out.hides_fields().filter(|_| self.is_interlaced()).map(str::to_owned);

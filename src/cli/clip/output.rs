@@ -8,8 +8,8 @@ use std::sync::Arc;
 use lumaloom::codec::{EncodeOptions, Format, y4m};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::ffmpeg::{
-    Clip, Codec, Copies, Encode, Ledger, Origin, Patience, PixelFormat, Programs, Window, Without,
-    keeps_matrix,
+    Clip, Codec, Copies, DataPlace, Encode, Ledger, Origin, Patience, PixelFormat, Programs, Window,
+    Without, keeps_matrix,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -79,7 +79,7 @@ impl ClipOut {
                 threads,
             },
             quality: args.quality,
-            without: Without { audio: args.an, subtitles: args.sn },
+            without: Without { audio: args.an, subtitles: args.sn, holds: DataPlace::of(out) },
             extra: args.more.clone(),
             ledger: ledger.clone(),
         })
