@@ -108,6 +108,11 @@ pub enum Event {
         /// Their bytes, where known.
         bytes: u64,
     },
+    /// Nobody knows how many items there are; about so many.
+    Estimated {
+        /// Items to do.
+        items: u64,
+    },
     /// A stage is about to start; in process mode with the command that a person could type.
     StageStarted {
         /// Which.

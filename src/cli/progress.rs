@@ -69,6 +69,7 @@ struct Counters {
     unit: Unit,
     start: Instant,
     total: AtomicU64,
+    about: AtomicU64,
     done: AtomicU64,
     failed: AtomicU64,
     pixels: AtomicU64,
@@ -129,6 +130,9 @@ impl Observer for Progress {
             Event::Planned { items, .. } => {
                 counters.total.fetch_add(*items, Ordering::Relaxed);
             }
+            Event::Estimated { items } => {
+                counters.about.fetch_add(*items, Ordering::Relaxed);
+            }
             Event::Done { pixels, .. } => {
                 counters.pixels.fetch_add(*pixels, Ordering::Relaxed);
                 counters.done.fetch_add(1, Ordering::Relaxed);
@@ -145,7 +149,15 @@ impl Counters {
     fn new(unit: Unit) -> Self {
         let zero = || AtomicU64::new(0);
         let start = Instant::now();
-        Self { unit, start, total: zero(), done: zero(), failed: zero(), pixels: zero() }
+        Self {
+            unit,
+            start,
+            total: zero(),
+            about: zero(),
+            done: zero(),
+            failed: zero(),
+            pixels: zero(),
+        }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -153,6 +165,7 @@ impl Counters {
         Snapshot {
             unit: self.unit,
             total: read(&self.total),
+            about: read(&self.about),
             done: read(&self.done),
             failed: read(&self.failed),
             pixels: read(&self.pixels),
@@ -179,7 +192,7 @@ fn draw(bar: Option<&ProgressBar>, counters: &Counters) {
     let now = counters.snapshot();
     if let Some(bar) = bar {
         bar.update(|state| {
-            state.set_len(now.total);
+            state.set_len(now.expected());
             state.set_pos(now.finished());
         });
     }
@@ -191,6 +204,8 @@ struct Snapshot {
     unit: Unit,
     /// 0 where nobody knows.
     total: u64,
+    /// Instead of it, what was estimated; 0 where nobody can.
+    about: u64,
     done: u64,
     failed: u64,
     pixels: u64,
@@ -202,21 +217,31 @@ impl Snapshot {
         self.done + self.failed
     }
 
+    /// How many there will be, as far as anyone can tell: an estimate that was passed is none.
+    fn expected(&self) -> u64 {
+        match self.total {
+            0 if self.about > self.finished() => self.about,
+            total => total,
+        }
+    }
+
     /// `12 of 60 · 5.1 pictures/s · 61.4 MP/s · ETA 10 s · 1 failed`
     fn line(&self) -> String {
         let finished = self.finished();
         let seconds = self.elapsed.as_secs_f64().max(1e-3);
         let rate = finished as f64 / seconds;
-        let mut parts = vec![match self.total {
+        let about = if self.total == 0 { "about " } else { "" };
+        let expected = self.expected();
+        let mut parts = vec![match expected {
             0 => count(finished, self.unit.noun()),
-            total => format!("{finished} of {total}"),
+            expected => format!("{finished} of {about}{expected}"),
         }];
         if finished > 0 {
             parts.push(format!("{rate:.1} {}s/s", self.unit.noun()));
             parts.push(format!("{:.1} MP/s", self.pixels as f64 / 1e6 / seconds));
-            if self.total > 0 {
-                let left = self.total.saturating_sub(finished);
-                parts.push(format!("ETA {}", eta(left as f64 / rate)));
+            if expected > 0 {
+                let left = expected.saturating_sub(finished);
+                parts.push(format!("ETA {about}{}", eta(left as f64 / rate)));
             }
         }
         if self.failed > 0 {
@@ -244,7 +269,7 @@ struct Pace {
 
 impl Pace {
     fn is_due(&mut self, now: &Snapshot) -> bool {
-        let tenths = (now.finished() * 10).checked_div(now.total).unwrap_or(0);
+        let tenths = (now.finished() * 10).checked_div(now.expected()).unwrap_or(0);
         let since = now.elapsed.saturating_sub(self.last);
         let due = (tenths > self.tenths && since >= Duration::from_secs(2))
             || since >= Duration::from_secs(30);
@@ -279,6 +304,7 @@ mod tests {
         Snapshot {
             unit: Unit::Picture,
             total: 100,
+            about: 0,
             done: finished,
             failed: 0,
             pixels: finished * 1_000_000,
@@ -290,6 +316,11 @@ mod tests {
     fn a_line_has_rate_eta_and_failures() {
         assert_eq!(at(0, 0).line(), "0 of 100");
         assert_eq!(at(20, 10).line(), "20 of 100 · 2.0 pictures/s · 2.0 MP/s · ETA 40 s");
+        let guess = Snapshot { total: 0, about: 50, ..at(20, 10) };
+        let line = "20 of about 50 · 2.0 pictures/s · 2.0 MP/s · ETA about 15 s";
+        assert_eq!(guess.line(), line);
+        let passed = Snapshot { total: 0, about: 19, ..at(20, 10) };
+        assert_eq!(passed.line(), "20 pictures · 2.0 pictures/s · 2.0 MP/s");
         let failed = Snapshot { failed: 5, ..at(20, 10) };
         assert!(failed.line().starts_with("25 of 100"), "{}", failed.line());
         assert!(failed.line().ends_with("5 failed"), "{}", failed.line());

@@ -24,7 +24,11 @@ pub fn run(render: &Render, input: &ClipIn, planned: &Planned) -> Result<u8> {
     for text in render.remarks(input, planned)? {
         say::line(&format!("  {text}"));
     }
-    let frames = input.total().map_or_else(|| "frames".to_owned(), |n| count(n, "frame"));
+    let frames = match (input.total(), input.estimate()) {
+        (Some(frames), _) => count(frames, "frame"),
+        (None, Some(frames)) => format!("about {}", count(frames, "frame")),
+        (None, None) => "frames".to_owned(),
+    };
     let bytes = work.peak_bytes(1);
     say::line(&format!("{}: {frames}, {} each", input.layout(), show_bytes(bytes)));
     for line in work.score().explain() {

@@ -65,6 +65,9 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     }
     let items = input.as_ref().and_then(ClipIn::total).unwrap_or(0);
     watch.observer().on(&Event::Planned { items, bytes: 0 });
+    if let Some(items) = input.as_ref().and_then(ClipIn::estimate) {
+        watch.observer().on(&Event::Estimated { items });
+    }
     let ended = render.run(input.as_ref(), epoch, watch.observer(), &cancel);
     if let (Ok(Ended::All), Kind::Clip, Ok(data)) =
         (&ended, render.output.kind(), args.output.metadata())

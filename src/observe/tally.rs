@@ -256,6 +256,7 @@ impl Observer for Tally {
                 report.warnings.push(text.clone());
             }
             Event::Warning { .. }
+            | Event::Estimated { .. }
             | Event::StageStarted { .. }
             | Event::Worked { .. }
             | Event::StageFailed { .. }

@@ -136,6 +136,7 @@ impl Observer for Trace {
                 rss_bytes,
             },
             Event::Planned { .. }
+            | Event::Estimated { .. }
             | Event::StageEnded(_)
             | Event::HelperEnded(_)
             | Event::StageFailed { .. }

@@ -152,6 +152,11 @@ impl ClipIn {
         }
     }
 
+    /// About how many, where only that is known.
+    pub fn estimate(&self) -> Option<u64> {
+        self.movie().filter(|_| self.total().is_none()).and_then(Movie::estimate)
+    }
+
     /// What was assumed of the source: to be said once.
     pub fn notes(&self) -> Vec<String> {
         match self {

@@ -83,6 +83,17 @@ impl Movie {
         self.video().ok().and_then(|video| video.display)
     }
 
+    /// About how many frames to expect where nobody has counted them: by length and rate.
+    pub fn estimate(&self) -> Option<u64> {
+        let Window { from, until } = self.window;
+        let end = [until, self.clip.duration()].into_iter().flatten().min()?;
+        let length = end.minus(from.unwrap_or_default()).0.max(0) as f64 / 1e6;
+        let wished = self.rate.map(|each| (each.den(), each.num()));
+        let (over, under) = wished.or_else(|| rate(self.video().ok()?))?;
+        let frames = (length * f64::from(over) / f64::from(under)).round() as u64;
+        Some(frames.min(self.most.unwrap_or(u64::MAX)))
+    }
+
     /// How many frames are expected, where the container knows and none are left out.
     pub fn total(&self) -> Option<u64> {
         let whole =
