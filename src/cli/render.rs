@@ -11,11 +11,11 @@ use lumaloom::exec::{self, OnError, Settings, processes::Care};
 use lumaloom::ffmpeg::Ledger;
 use lumaloom::frame::BufferPool;
 use lumaloom::plan::Chain;
-use lumaloom::sink::{Clobber, check};
+use lumaloom::sink::{Clobber, check, remove_abandoned};
 use lumaloom::stage::{Cancel, Ended, Epoch};
 
 use super::args::{ClipArgs, EncodingArgs, ModeArg, VideoArgs};
-use super::clip::{self, ClipIn, ClipOut, Planned, STDIO, Target};
+use super::clip::{self, ClipIn, ClipOut, Kind, Planned, STDIO, Target};
 use super::job::{Pool, word};
 use super::{assemble, commands};
 
@@ -168,6 +168,10 @@ impl Render {
             }),
         };
         self.ledger.tell(observer);
+        if ended.is_err() && matches!(self.output.kind(), Kind::Clip | Kind::Animation(_)) {
+            // A writer that was killed could not.
+            remove_abandoned(&self.job.output);
+        }
         ended
     }
 

@@ -18,6 +18,7 @@ pub use file::FileSink;
 pub use folder::FolderSink;
 pub use naming::Template;
 pub use null::NullSink;
+pub use part::remove_abandoned;
 pub use place::{Clobber, Durable, Writing, sweep};
 pub use sequence::SequenceSink;
 pub use video::VideoSink;

@@ -78,6 +78,16 @@ impl Drop for PartFile {
     }
 }
 
+/// Removes what a writer of `out` left that was killed, if nobody writes it now.
+pub fn remove_abandoned(out: &Path) {
+    let path = part_path(out);
+    let Ok(file) = OpenOptions::new().write(true).open(&path) else { return };
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        // The error that led here is the one to report.
+        let _ = fs::remove_file(&path);
+    }
+}
+
 /// `clip.mp4` as `clip.part.mp4`: ffmpeg chooses the container by the extension.
 fn part_path(out: &Path) -> PathBuf {
     let mut name = out.file_stem().unwrap_or_default().to_owned();
@@ -110,5 +120,19 @@ mod tests {
         drop(part);
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 0);
         PartFile::create(&out).unwrap();
+    }
+
+    #[test]
+    fn what_is_abandoned_is_removed_and_what_is_written_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("a.mkv");
+        let part = PartFile::create(&out).unwrap();
+        let path = part.path.clone();
+        remove_abandoned(&out);
+        assert!(path.exists());
+        drop(part);
+        fs::write(&path, "half").unwrap();
+        remove_abandoned(&out);
+        assert!(!path.exists());
     }
 }
