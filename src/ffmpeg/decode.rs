@@ -1,6 +1,7 @@
 //! The decoder: one ffmpeg that writes raw frames to its stdout and their timestamps to its log.
 
 use std::ffi::OsString;
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_channel::{Receiver, TryRecvError, TrySendError, bounded};
 use ffmpeg_sidecar::command::FfmpegCommand;
@@ -73,6 +74,7 @@ pub struct Decoder<'a> {
     job: Decode<'a>,
     child: Child,
     lines: Receiver<Line>,
+    cut_off: Arc<OnceLock<String>>,
     time_base: Option<TimeBase>,
     /// Frames since the last configuration: what the next record has to be numbered.
     expected: u64,
@@ -110,11 +112,12 @@ impl<'a> Decoder<'a> {
     /// When it cannot be started; what the clip does wrong is seen with the first frame.
     pub fn start(job: Decode<'a>) -> Result<Self> {
         let seek = if job.window.from.is_some() { Seek::Hoped } else { Seek::Sure };
-        let (child, lines) = spawn(&job, seek)?;
+        let Running { child, lines, cut_off } = Running::start(&job, seek)?;
         Ok(Self {
             job,
             child,
             lines,
+            cut_off,
             time_base: None,
             expected: 0,
             read: 0,
@@ -197,7 +200,8 @@ impl<'a> Decoder<'a> {
     fn restart(&mut self) -> Result<()> {
         self.seek = Seek::Sure;
         self.child.stop();
-        (self.child, self.lines) = spawn(&self.job, self.seek)?;
+        let Running { child, lines, cut_off } = Running::start(&self.job, self.seek)?;
+        (self.child, self.lines, self.cut_off) = (child, lines, cut_off);
         (self.time_base, self.expected, self.read) = (None, 0, 0);
         Ok(())
     }
@@ -294,7 +298,12 @@ impl<'a> Decoder<'a> {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        // Code 0 proves nothing: it is what a clip without one decodable frame gives. After a
+        // Code 0 proves nothing: it is what half a clip gives,
+        if let Some(said) = self.cut_off.get() {
+            let read = self.read;
+            return Err(Error::input(format!("the file is cut off after {read} frames: {said}")));
+        }
+        // and a clip without one decodable frame. After a
         // seek there may be none.
         if self.read == 0 && self.seek == Seek::Sure {
             return Err(self.child.fail("it gave no frame"));
@@ -332,25 +341,45 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
     Ok(command)
 }
 
-/// Starts ffmpeg with a channel for what showinfo says.
-fn spawn(job: &Decode<'_>, seek: Seek) -> Result<(Child, Receiver<Line>)> {
-    // More records than the frames that fit into the pipe and into ffmpeg's own buffers are
-    // records of frames that will not come.
-    let frame = usize::try_from(job.pixels.layout().bytes()).unwrap_or(usize::MAX);
-    let (tell, lines) = bounded(AHEAD + (PIPE_BYTES + OWN_BYTES) / frame.max(1));
-    let mut tell = Some(tell);
-    let on_line = move |line: &str| {
-        let Some(line) = showinfo::parse(line) else { return };
-        // Never blocks: whoever floods its log ends its own channel, and is drained on.
-        if let Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) =
-            tell.as_ref().map(|tell| tell.try_send(line))
-        {
-            tell = None;
-        }
-    };
-    let command = command(job, seek)?;
-    let child = job.programs.start("decoder", command, Pipe::Out, job.patience, on_line)?;
-    Ok((child, lines))
+/// How the demuxers of MP4 and Matroska say that a file ends before its contents do (5.1 and 9.0).
+/// Streams made for broadcasting have no end that could be missed.
+const CUT_OFF: &[&str] = &["partial file", "File ended prematurely"];
+
+/// An ffmpeg with channels for what its log says.
+struct Running {
+    child: Child,
+    /// Of the frames.
+    lines: Receiver<Line>,
+    /// Why the file is not whole.
+    cut_off: Arc<OnceLock<String>>,
+}
+
+impl Running {
+    fn start(job: &Decode<'_>, seek: Seek) -> Result<Self> {
+        // More records than the frames that fit into the pipe and into ffmpeg's own buffers are
+        // records of frames that will not come.
+        let frame = usize::try_from(job.pixels.layout().bytes()).unwrap_or(usize::MAX);
+        let (tell, lines) = bounded(AHEAD + (PIPE_BYTES + OWN_BYTES) / frame.max(1));
+        let mut tell = Some(tell);
+        let cut_off = Arc::new(OnceLock::new());
+        let found = cut_off.clone();
+        let on_line = move |line: &str| {
+            if let Some(said) = CUT_OFF.iter().find(|said| line.ends_with(**said)) {
+                // The first one is enough.
+                let _ = found.set((*said).to_owned());
+            }
+            let Some(line) = showinfo::parse(line) else { return };
+            // Never blocks: whoever floods its log ends its own channel, and is drained on.
+            if let Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) =
+                tell.as_ref().map(|tell| tell.try_send(line))
+            {
+                tell = None;
+            }
+        };
+        let command = command(job, seek)?;
+        let child = job.programs.start("decoder", command, Pipe::Out, job.patience, on_line)?;
+        Ok(Self { child, lines, cut_off })
+    }
 }
 
 /// The error for a window without a frame.

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use lumaloom::codec::{EncodeOptions, Format, y4m};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::ffmpeg::{
-    Clip, Codec, Copies, DataPlace, Encode, Ledger, Origin, Patience, PixelFormat, Programs, Window,
-    Without, keeps_matrix,
+    Clip, Codec, Copies, DataPlace, Encode, Ledger, Origin, Patience, PixelFormat, Programs,
+    Window, Without, keeps_matrix,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
