@@ -177,11 +177,17 @@ impl Clip {
                 continue;
             }
             let index = stream.index.to_string();
-            let first = ["-select_streams", &index, "-read_intervals", "%+#1", "-show_frames"];
-            let said = ask(programs, &self.path, &first, cancel)?;
-            let frame = parsed::<SaidFrames>(&said)?.frames.into_iter().next();
-            let data = frame.map_or_else(Vec::new, |frame| frame.side_data_list);
-            video.side_data.extend(data.into_iter().filter(hdr::is_of_frames));
+            // Where an edit list cuts into a group of pictures, what comes first is not shown.
+            for packets in ["%+#1", "%+#250"] {
+                let first = ["-select_streams", &index, "-read_intervals", packets, "-show_frames"];
+                let said = ask(programs, &self.path, &first, cancel)?;
+                let Some(frame) = parsed::<SaidFrames>(&said)?.frames.into_iter().next() else {
+                    continue;
+                };
+                let data = frame.side_data_list.into_iter();
+                video.side_data.extend(data.filter(hdr::is_of_frames));
+                break;
+            }
         }
         Ok(())
     }
