@@ -19,7 +19,7 @@ fn ffmpeg(place: &Place, line: &str) -> Vec<u8> {
 }
 
 /// The values of PATH to run with: one for each ffmpeg.
-fn paths(place: &Place) -> Vec<OsString> {
+pub fn paths(place: &Place) -> Vec<OsString> {
     let system = std::env::var_os("PATH").unwrap_or_default();
     let other = std::env::var_os("LUMALOOM_FFMPEG").map(PathBuf::from).map(|ffmpeg| {
         let folder = place.path("bin");
@@ -35,13 +35,13 @@ fn paths(place: &Place) -> Vec<OsString> {
 }
 
 /// Runs a line of arguments with one of [`paths`].
-fn run(place: &Place, path: &OsString, line: &str) -> Done {
+pub fn run(place: &Place, path: &OsString, line: &str) -> Done {
     let words: Vec<&str> = line.split_whitespace().collect();
     Done::of(place.command(&words).env("PATH", path).output().expect("the program starts"))
 }
 
 #[track_caller]
-fn succeeds(place: &Place, path: &OsString, line: &str) -> Done {
+pub fn succeeds(place: &Place, path: &OsString, line: &str) -> Done {
     let done = run(place, path, line);
     assert_eq!(done.code, 0, "{line}: {}", done.stderr);
     done
