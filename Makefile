@@ -1,13 +1,14 @@
-# make demo   builds, filters the sample photographs, proves the modes equal, measures
+# make demo   builds, filters the sample photographs and the clip, proves the modes equal, measures
 # make test   everything that must hold, on all cores, on one, and without C
 # make bench  kernels, codecs and links, and a run on IMAGES=folder
 # make lint   formatting, lints and documentation, warnings as errors
-.PHONY: all build setup demo test test-long bench lint golden pictures clean
+.PHONY: all build setup demo test test-long bench lint golden pictures clip clean
 
 CARGO ?= cargo
 PROGRAM = target/release/lumaloom
 # What `make bench` measures besides the kernels: a folder of your own photographs says more.
 IMAGES ?= samples/photos
+LOOK = eq=contrast=1.2:saturation=1.5:gamma=1.15,unsharp=5:5:1
 
 all: build
 
@@ -18,6 +19,7 @@ setup:
 	@scripts/setup
 
 demo: build
+	@scripts/setup ffmpeg
 	@scripts/demo $(PROGRAM)
 
 # One core first (built on all): what waits for a second thread hangs there. Then the build without C, which
@@ -52,6 +54,14 @@ pictures: build
 	$(PROGRAM) images samples/photos/space/rocket.jpg -o samples/after/rocket.jpg -y -f eq=gamma=1.5:saturation=1.25,unsharp=5:5:0.6
 	$(PROGRAM) images samples/photos/chelsea.png -o samples/after/chelsea.jpg -y -f curves=preset=vintage,unsharp=5:5:1
 	$(PROGRAM) images samples/photos/space/astronaut.jpg -o samples/after/astronaut.jpg -y -f gray,gblur=1,sobel,negate,gamma=0.7
+	@scripts/setup ffmpeg
+	$(PROGRAM) video samples/clip.mp4 -o samples/after/clip-before-%d.jpg -y --ss 3.5 --frames 1 --quality 80
+	$(PROGRAM) video samples/clip.mp4 -o samples/after/clip-after-%d.jpg -y --ss 3.5 --frames 1 --quality 80 -f $(LOOK)
+
+# The clip of the samples, from the photographs; other versions of ffmpeg give other bytes.
+clip:
+	@scripts/setup ffmpeg
+	scripts/clip samples/clip.mp4
 
 clean:
 	$(CARGO) clean
