@@ -623,6 +623,7 @@ fn what_each_one_cost_is_entered_however_it_ended() {
         window: Window::default(),
         rate: None,
         threads: None,
+        filters: None,
         extra: vec![],
         patience,
     })
