@@ -169,7 +169,7 @@ impl<'a> Decoder<'a> {
             if self.seek == Seek::Hoped {
                 // A frame before the first key frame may be broken: what it refers to was
                 // skipped. Only a key frame at or before the window is early enough.
-                if record.key && (early || from.is_some_and(|f| base.micros(ticks) == f)) {
+                if record.key && (early || from.is_some_and(|f| base.micros_down(ticks) == f)) {
                     self.seek = Seek::Sure;
                 } else if !early {
                     frame.recycle(pool);

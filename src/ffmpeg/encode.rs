@@ -77,6 +77,9 @@ pub enum Origin {
     Clip,
     /// The first frame, which comes to 0: the clip was trimmed.
     First,
+    /// The clip's own zero, less so many ticks, 0..: of a segment in NUT, which holds no times
+    /// below 0. [`Join`](super::Join) takes them back.
+    Moved(i64),
 }
 
 /// Encoders that take a time base for a rate (5.1 and 9.0): MPEG-1 and 2 know some ten rates, MPEG-4
@@ -121,10 +124,17 @@ pub struct Encoder {
 
 /// The display matrix of a track of a file.
 #[derive(Debug)]
-struct Matrix {
+pub(super) struct Matrix {
     path: PathBuf,
     track: u32,
     value: DisplayMatrix,
+}
+
+impl Matrix {
+    /// Sets it.
+    pub(super) fn set(&self) -> Result<()> {
+        set_matrix(&self.path, self.track, self.value)
+    }
 }
 
 impl Encoder {
@@ -143,9 +153,9 @@ impl Encoder {
             size: job.layout.size(),
             tag: job.format.tag(),
             time_base: job.time_base,
-            rate: job.rate,
             aspect: job.aspect,
             frame_bytes: job.layout.bytes(),
+            rate: job.rate,
         });
         let mut encoder = Self { child, nut, layout: job.layout, shift, written: 0, matrix };
         encoder.child.write(&opening, cancel)?;
@@ -180,9 +190,7 @@ impl Encoder {
     /// When it fails or hangs.
     pub fn finish(mut self, cancel: &Cancel) -> Result<u64> {
         self.child.finish(cancel)?;
-        if let Some(Matrix { path, track, value }) = &self.matrix {
-            set_matrix(path, *track, *value)?;
-        }
+        self.matrix.as_ref().map_or(Ok(()), Matrix::set)?;
         Ok(self.written)
     }
 }
@@ -202,6 +210,7 @@ impl Encode<'_> {
             Origin::First => self.first.saturating_neg(),
             // NUT has no time below 0; the encoder's ffmpeg takes the shift back.
             Origin::Clip => self.first.min(0).saturating_neg(),
+            Origin::Moved(ticks) => ticks,
         }
     }
 
@@ -226,7 +235,7 @@ impl Encode<'_> {
 
     /// Ticks per second in which an MP4 or MOV counts when its tracks begin, where ffmpeg's 1000
     /// would round one of them.
-    fn movie_scale(&self, out: &Path) -> Option<u32> {
+    pub(super) fn movie_scale(&self, out: &Path) -> Option<u32> {
         let copies = self.copies.filter(|_| keeps_matrix(out))?;
         let rendered = copies.rendered();
         let copied = copies.kept().iter().enumerate().filter(|(at, _)| *at != rendered);
@@ -239,12 +248,12 @@ impl Encode<'_> {
     }
 
     /// The index in the output of the stream that is encoded.
-    fn rendered_at(&self) -> usize {
+    pub(super) fn rendered_at(&self) -> usize {
         self.copies.map_or(0, Copies::rendered)
     }
 
     /// What is set in the finished file: ffmpeg 5.1 cannot set it while it encodes.
-    fn matrix(&self, out: &Path) -> Result<Option<Matrix>> {
+    pub(super) fn matrix(&self, out: &Path) -> Result<Option<Matrix>> {
         let Some(value) = self.display else { return Ok(None) };
         if !keeps_matrix(out) {
             let out = shown(out);
@@ -283,6 +292,11 @@ impl Encode<'_> {
         if let Some(scale) = self.movie_scale(out) {
             command.args(["-movie_timescale", &scale.to_string()]);
         }
+        if let Origin::Moved(_) = self.origin {
+            // B-frames are decoded before they are shown, so before 0; an index in the middle of
+            // a joined stream is of no use.
+            command.args(["-avoid_negative_ts", "disabled", "-write_index", "0"]);
+        }
         if still(out) {
             command.args(["-update", "1"]);
         }
@@ -299,7 +313,7 @@ impl Encode<'_> {
     }
 
     /// The clip, from the first frame on if its beginning was cut off.
-    fn second_input(&self, command: &mut FfmpegCommand, clip: &Clip) -> Result<()> {
+    pub(super) fn second_input(&self, command: &mut FfmpegCommand, clip: &Clip) -> Result<()> {
         let nudge = clip.nudge();
         if self.origin == Origin::First {
             // By timestamp: counted from the clip's start, packets before the cut would stay in
@@ -317,8 +331,8 @@ impl Encode<'_> {
     }
 
     /// The other end of the cut: the copied streams stop where the frames do.
-    fn cut(&self, command: &mut FfmpegCommand, copies: &Copies<'_>) {
-        if self.origin == Origin::Clip {
+    pub(super) fn cut(&self, command: &mut FfmpegCommand, copies: &Copies<'_>) {
+        if self.origin != Origin::First {
             return;
         }
         for at in (0..copies.kept().len()).filter(|at| *at != copies.rendered()) {
@@ -374,7 +388,7 @@ impl Encode<'_> {
     }
 
     /// The field that comes first, in the words of `setfield`.
-    fn field(&self) -> Option<&'static str> {
+    pub(super) fn field(&self) -> Option<&'static str> {
         match self.interlacing {
             Interlacing::TopFirst => Some("tff"),
             Interlacing::BottomFirst => Some("bff"),

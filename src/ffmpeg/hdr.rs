@@ -67,6 +67,14 @@ pub(super) fn carries(codec: Option<&str>, kind: &str) -> bool {
         && (kind.starts_with("Mastering display") || kind.starts_with("Content light level"))
 }
 
+/// Words for an encoder of one stream, with those that tell it of an HDR picture.
+pub fn told_words(codec: &str, video: &Video, words: Vec<OsString>) -> Vec<OsString> {
+    match told(Some(codec), video, &words) {
+        None => words,
+        Some((option, list, rest)) => [vec![option.into(), list], rest].concat(),
+    }
+}
+
 /// The option that tells the encoder, and what stands after `--` without it: a user's own list
 /// of that option comes last in ours, so that it wins.
 pub(super) fn told(

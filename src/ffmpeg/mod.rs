@@ -14,6 +14,8 @@
 //!    takes the filtered frames as NUT on its stdin, with the same timestamps in the same time
 //!    base, and everything else (sound, subtitles, attachments, chapters, metadata) from the
 //!    clip's own file.
+//!    A clip that is rendered in segments ([`segments`]) is encoded to a file for each, and
+//!    [`Join`] puts those together with the rest, in place of the frames.
 //! 6. The caller asks [`Clip::unchanged`] and renames the output. [`Verify`] compares the two.
 //!
 //! Each ffmpeg is the leader of a process group of its own, dies with the thread that started
@@ -26,13 +28,17 @@
 mod child;
 mod copy;
 mod cost;
+mod cuts;
 mod decode;
 mod display;
 mod encode;
 mod fit;
 mod format;
 mod hdr;
+mod join;
+mod lag;
 mod log;
+mod muxer;
 mod nut;
 mod packets;
 mod pixels;
@@ -48,11 +54,15 @@ mod verify;
 pub use child::Patience;
 pub use copy::{Copies, DataPlace, Without};
 pub use cost::Ledger;
+pub use cuts::{Moment, Segment, moments, segments, span};
 pub use decode::{Decode, Decoder, Timed, Window};
 pub use display::{DisplayMatrix, keeps_matrix};
 pub use encode::{Codec, Encode, Encoder, Origin, written};
 pub use fit::check_container;
 pub use format::PixelFormat;
+pub use hdr::told_words as told;
+pub use join::{Join, first_tick};
+pub use muxer::{Muxer, Words};
 pub use pixels::{Pixels, Wishes};
 pub use probe::{Clip, ColorTags, Stream, StreamKind, Video};
 pub use program::Programs;

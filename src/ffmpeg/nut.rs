@@ -26,6 +26,8 @@ const CODED: u64 = 4096;
 /// A timestamp at or above `1 << PTS_SHIFT` is written whole, with that much added.
 const PTS_SHIFT: u32 = 7;
 const MAX_DISTANCE: u64 = 65_536;
+/// Packets with more bytes than this have a checksum behind their length.
+const LONG: u64 = 4096;
 
 /// What the stream is.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +94,80 @@ impl Nut {
         self.at += bytes.len() as u64 + self.head.frame_bytes;
         Ok(bytes)
     }
+}
+
+/// What opens a file of one stream that ffmpeg wrote.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Opening<'a> {
+    /// How everything behind it is written.
+    pub main: &'a [u8],
+    /// What the stream is, the codec's own headers included.
+    pub stream: &'a [u8],
+    /// Where the frames begin.
+    pub frames_at: usize,
+}
+
+/// Reads the opening of a file; `None` if it is none, or if more than `bytes` belong to it.
+pub(super) fn opening(bytes: &[u8]) -> Option<Opening<'_>> {
+    let mut at = FILE_ID.len();
+    let (mut main, mut stream) = (None, None);
+    if !bytes.starts_with(FILE_ID) {
+        return None;
+    }
+    loop {
+        let code = u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?);
+        if code == SYNCPOINT {
+            return Some(Opening { main: main?, stream: stream?, frames_at: at });
+        }
+        let (length, size) = parsed(bytes.get(at + 8..)?)?;
+        // The length of a long packet has a checksum of its own.
+        let begin = at + 8 + size + if length > LONG { 4 } else { 0 };
+        let end = begin.checked_add(usize::try_from(length).ok()?)?;
+        let payload = bytes.get(begin..end)?;
+        match code {
+            MAIN => main = Some(payload),
+            STREAM => stream = Some(payload),
+            // Tags.
+            _ => {}
+        }
+        at = end;
+    }
+}
+
+impl Opening<'_> {
+    /// How many frames a decoder is behind: those that are decoded before the one that is shown
+    /// first of them.
+    pub(super) fn decode_delay(&self) -> Option<usize> {
+        let mut at = 0;
+        let mut next = || {
+            let (value, size) = parsed(self.stream.get(at..)?)?;
+            at += size;
+            usize::try_from(value).ok()
+        };
+        // Stream and class.
+        next()?;
+        next()?;
+        let tag = next()?;
+        // Behind the codec's tag: time base, then shift and distance of timestamps.
+        let mut skipped = 0;
+        let rest = self.stream.get(at.checked_add(tag)?..)?;
+        for _ in 0..3 {
+            skipped += parsed(rest.get(skipped..)?)?.1;
+        }
+        usize::try_from(parsed(rest.get(skipped..)?)?.0).ok()
+    }
+}
+
+/// A number as NUT writes it, and the bytes that it takes.
+fn parsed(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for (at, byte) in bytes.iter().take(9).enumerate() {
+        value = value << 7 | u64::from(byte & 0x7f);
+        if byte & 0x80 == 0 {
+            return Some((value, at + 1));
+        }
+    }
+    None
 }
 
 fn main_header(time_base: TimeBase) -> Vec<u8> {
@@ -210,16 +286,48 @@ mod tests {
     }
 
     #[test]
-    fn time_runs_forward_from_zero() {
-        let head = Head {
+    fn what_opens_a_file_is_told_from_its_frames() {
+        let mut bytes = FILE_ID.to_vec();
+        packet(&mut bytes, MAIN, b"main");
+        packet(&mut bytes, STREAM, b"stream");
+        packet(&mut bytes, INFO, b"tags");
+        let frames_at = bytes.len();
+        assert_eq!(opening(&bytes), None, "it goes on");
+        packet(&mut bytes, SYNCPOINT, b"0");
+        let opens = opening(&bytes).unwrap();
+        // The checksum belongs to it.
+        assert_eq!((&opens.main[..4], &opens.stream[..6]), (&b"main"[..], &b"stream"[..]));
+        assert_eq!(opens.frames_at, frames_at);
+        for end in 0..frames_at {
+            assert_eq!(opening(&bytes[..end]), None, "{end}");
+        }
+        bytes[0] = b'N';
+        assert_eq!(opening(&bytes), None);
+        // Ours are decoded in order; a file of ffmpeg's says 2 here for B-frames.
+        let head = Head { rate: Some((30_000, 1001)), ..head() };
+        let (_, mut bytes) = Nut::new(head);
+        packet(&mut bytes, SYNCPOINT, b"0");
+        assert_eq!(opening(&bytes).unwrap().decode_delay(), Some(0));
+        let stream = [0, 0, 4, b'H', b'2', b'6', b'4', 0, 14, 0x83, 0x5a, 2, 0];
+        let opens = Opening { main: b"", stream: &stream, frames_at: 0 };
+        assert_eq!(opens.decode_delay(), Some(2));
+        assert_eq!(Opening { stream: &stream[..9], ..opens }.decode_delay(), None);
+    }
+
+    fn head() -> Head {
+        Head {
             size: Size::new(2, 2),
             tag: *b"I420",
             time_base: TimeBase::new(1, 25).unwrap(),
             rate: None,
             aspect: None,
             frame_bytes: 6,
-        };
-        let (mut nut, _) = Nut::new(head);
+        }
+    }
+
+    #[test]
+    fn time_runs_forward_from_zero() {
+        let (mut nut, _) = Nut::new(head());
         assert!(nut.frame(-1).is_err());
         assert!(nut.frame(3).is_ok());
         assert!(nut.frame(3).unwrap_err().to_string().contains("tick 3 cannot follow one at 3"));

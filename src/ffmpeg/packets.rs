@@ -105,7 +105,7 @@ fn take(line: &str, all: &mut [Packets]) {
 }
 
 /// Runs a program and hands on each line of its output.
-fn lines(
+pub(super) fn lines(
     programs: &Programs,
     command: FfmpegCommand,
     cancel: &Cancel,

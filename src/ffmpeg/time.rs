@@ -63,6 +63,13 @@ impl TimeBase {
         i128::from(ticks) * i128::from(self.num) * i128::from(per) % i128::from(self.den) == 0
     }
 
+    /// So many ticks in microseconds, rounded down: the last moment that is not after them.
+    pub fn micros_down(self, ticks: i64) -> Micros {
+        let scaled = i128::from(ticks) * i128::from(self.num) * 1_000_000;
+        let down = scaled.div_euclid(i128::from(self.den));
+        Micros(i64::try_from(down).unwrap_or(if down < 0 { i64::MIN } else { i64::MAX }))
+    }
+
     /// Ticks per second, up to 2^31-1, on which all ticks of these fall; if there is no such
     /// number, those of the finest.
     pub(super) fn common(bases: impl Iterator<Item = Self> + Clone) -> u32 {
@@ -146,7 +153,14 @@ mod tests {
         assert!(ntsc.is_before(24, Micros(1_001_001)));
         assert!(ntsc.is_before(i64::MIN, Micros(i64::MAX)));
         assert_eq!(ntsc.micros(24), Micros(1_001_000));
-        assert_eq!(TimeBase::new(1, 3).unwrap().micros(-1), Micros(-333_333));
+        let thirds = TimeBase::new(1, 3).unwrap();
+        assert_eq!(thirds.micros(-1), Micros(-333_333));
+        // A moment that was rounded down never leaves its own frame out.
+        assert_eq!((thirds.micros(2), thirds.micros_down(2)), (Micros(666_667), Micros(666_666)));
+        assert_eq!(thirds.micros_down(-1), Micros(-333_334));
+        assert!(
+            !thirds.is_before(2, thirds.micros_down(2)) && thirds.is_before(2, thirds.micros(2))
+        );
     }
 
     #[test]

@@ -70,19 +70,14 @@ pub fn lock(out: &Path) -> Result<Owner> {
 }
 
 fn lock_within(out: &Path, patience: Duration) -> Result<Owner> {
-    let folder = out.join(FOLDER);
-    make_folder(&folder)?;
     let path = lock_file(out);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(|e| Error::io("open", &path, &e))?;
+    let mut file = open(out)?;
     let start = Instant::now();
     loop {
         match try_lock(&file) {
+            // Its owner was done and took the folder away: the lock of a file that nobody else
+            // can find.
+            Ok(_) if file.metadata().is_ok_and(|data| data.nlink() == 0) => file = open(out)?,
             Ok(held) => {
                 if held == Held::Locked {
                     sign(&mut file).map_err(|e| Error::io("write", &path, &e))?;
@@ -94,6 +89,14 @@ fn lock_within(out: &Path, patience: Duration) -> Result<Owner> {
             Err(e) => return Err(Error::io("lock", &path, &e.into())),
         }
     }
+}
+
+/// Opens the lock file, which is made with its folders if it is not there.
+fn open(out: &Path) -> Result<File> {
+    make_folder(&out.join(FOLDER))?;
+    let path = lock_file(out);
+    let how = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+    how.map_err(|e| Error::io("open", &path, &e))
 }
 
 fn lock_file(out: &Path) -> PathBuf {
@@ -193,6 +196,21 @@ mod tests {
                 drop(first);
             });
             lock_within(dir.path(), Duration::from_secs(30)).unwrap();
+        });
+    }
+
+    #[test]
+    fn the_lock_of_a_folder_that_is_gone_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("out");
+        let first = lock(&out).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| lock_within(&out, Duration::from_secs(30)).unwrap());
+            std::thread::sleep(Duration::from_millis(100));
+            std::fs::remove_dir_all(&out).unwrap();
+            drop(first);
+            let _second = second.join().unwrap();
+            assert_eq!(lock_within(&out, Duration::ZERO).unwrap_err().kind(), Kind::Temporary);
         });
     }
 
