@@ -82,6 +82,7 @@ pub fn pool_settings(pool: &Pool, on_error: OnError, epoch: Epoch) -> Settings {
 pub fn memory(mem: Mem) -> Settings {
     let (mem, over) = match mem {
         Mem::Auto => (machine::memory_budget(), Over::Alone),
+        Mem::Part(parts) => (machine::memory_budget() / parts, Over::Alone),
         Mem::Bytes(bytes) => (bytes, Over::Refuse),
     };
     Settings { mem, over, ..Settings::default() }

@@ -63,6 +63,7 @@ pub fn of_clip(render: &Render, epoch: Epoch) -> Result<StageCommands> {
     work.extend(memory(pool.mem));
     let mut write: Vec<OsString> = vec!["video".into(), "-o".into(), job.output.clone().into()];
     write.extend((job.clobber == Clobber::Replace).then(|| "-y".into()));
+    write.extend(option("--segment", output.moved().map(|ticks| ticks.to_string())));
     let threads = clip.ffmpeg_threads;
     write.extend(option("--ffmpeg-threads", threads.map(|n| n.to_string())));
     write.extend(encoding.arguments());
@@ -170,7 +171,7 @@ pub fn filter(chain: &Chain) -> Vec<OsString> {
 pub fn memory(mem: Mem) -> Vec<OsString> {
     match mem {
         Mem::Auto => Vec::new(),
-        Mem::Bytes(bytes) => vec!["--mem".into(), bytes.to_string().into()],
+        Mem::Part(_) | Mem::Bytes(_) => vec!["--mem".into(), mem.to_string().into()],
     }
 }
 

@@ -4,6 +4,7 @@
 mod args;
 mod assemble;
 mod bench;
+mod chunks;
 mod clip;
 mod commands;
 mod dry_run;

@@ -9,11 +9,12 @@ use super::render::Render;
 use super::value::{count, show_bytes};
 use super::{assemble, say};
 
-/// Says it all on stderr. Nothing is started but what asks about the clip.
+/// Says it all on stderr. Nothing is started but what asks about the clip. `parts` are lines about
+/// segments, where the clip is rendered in some.
 ///
 /// # Errors
 /// When a folder cannot be found.
-pub fn run(render: &Render, input: &ClipIn, planned: &Planned) -> Result<u8> {
+pub fn run(render: &Render, input: &ClipIn, planned: &Planned, parts: &[String]) -> Result<u8> {
     let output = &render.output;
     let work = &planned.work;
     say::line(&format!("{} -> {}", shown(&render.job.input), shown(output.path())));
@@ -50,6 +51,7 @@ pub fn run(render: &Render, input: &ClipIn, planned: &Planned) -> Result<u8> {
         let facts = planned.after(input.facts()?);
         say::line(&format!("encoder  {}", quoted(&output.alone(&facts, *work.score().output())?)));
     }
+    parts.iter().for_each(|line| say::line(line));
     say::line("nothing written (dry run)");
     Ok(0)
 }

@@ -161,7 +161,28 @@ fn stages(report: &Report, detail: Detail) -> Vec<String> {
         }
         line
     };
-    report.stages.iter().map(line).collect()
+    match detail {
+        Detail::Full => report.stages.iter().map(line).collect(),
+        Detail::Short => summed(&report.stages).iter().map(line).collect(),
+    }
+}
+
+/// One report for each stage, whatever ran several times: the segments of a clip. Those of one
+/// name follow each other.
+fn summed(stages: &[StageReport]) -> Vec<StageReport> {
+    let sum = |same: &[StageReport]| {
+        let (first, rest) = same.split_first()?;
+        let mut sum = first.clone();
+        for stage in rest {
+            sum.busy_seconds += stage.busy_seconds;
+            sum.blocked_in_seconds += stage.blocked_in_seconds;
+            sum.blocked_out_seconds += stage.blocked_out_seconds;
+            sum.queue_depth_mean += stage.queue_depth_mean;
+        }
+        sum.queue_depth_mean /= same.len() as f64;
+        Some(sum)
+    };
+    stages.chunk_by(|a, b| a.name == b.name).filter_map(sum).collect()
 }
 
 /// What the decoders and the encoders cost, apart from all that stands above. What only asked
@@ -306,6 +327,16 @@ mod tests {
         assert!(text.contains(line), "{text}");
         assert!(text.contains("300 MiB at the peak"), "{text}");
         assert!(!super::text(&report(), Detail::Short).contains("ffmpeg"));
+    }
+
+    #[test]
+    fn stages_that_ran_for_each_segment_are_one_line() {
+        let mut report = report();
+        let stages = report.stages.clone();
+        report.stages = stages.iter().flat_map(|stage| [stage.clone(), stage.clone()]).collect();
+        let lines = super::stages(&report, Detail::Short);
+        assert_eq!(lines, super::stages(&Report { stages, ..report.clone() }, Detail::Short));
+        assert_eq!(super::stages(&report, Detail::Full).len(), 2 * lines.len());
     }
 
     #[test]

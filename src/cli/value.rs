@@ -13,8 +13,24 @@ pub use lumaloom::link::show_bytes;
 pub enum Mem {
     /// The smaller of 60 % of available memory and 4 GiB; larger items run alone.
     Auto,
+    /// One of so many equal parts of that, 1...
+    Part(u64),
     /// Exactly this; larger items fail.
     Bytes(u64),
+}
+
+impl Mem {
+    /// One of so many equal parts.
+    #[must_use]
+    pub fn part(self, of: usize) -> Self {
+        let of = of.max(1) as u64;
+        match self {
+            Self::Auto if of == 1 => self,
+            Self::Auto => Self::Part(of),
+            Self::Part(n) => Self::Part(n.saturating_mul(of)),
+            Self::Bytes(bytes) => Self::Bytes(bytes / of),
+        }
+    }
 }
 
 impl FromStr for Mem {
@@ -23,7 +39,11 @@ impl FromStr for Mem {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self::Auto),
-            _ => bytes(text).map(Self::Bytes),
+            _ => match text.strip_prefix("auto/").map(str::parse) {
+                Some(Ok(parts)) if parts > 0 => Ok(Self::Part(parts)),
+                Some(_) => Err("auto/N is the N-th part of auto, N from 1 on".to_owned()),
+                None => bytes(text).map(Self::Bytes),
+            },
         }
     }
 }
@@ -32,6 +52,7 @@ impl fmt::Display for Mem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
+            Self::Part(parts) => write!(f, "auto/{parts}"),
             Self::Bytes(bytes) => write!(f, "{bytes}"),
         }
     }
@@ -250,6 +271,10 @@ mod tests {
         }
         assert_eq!("auto".parse(), Ok(Mem::Auto));
         assert_eq!("1K".parse(), Ok(Mem::Bytes(1024)));
+        assert_eq!("auto/3".parse(), Ok(Mem::Auto.part(3)));
+        assert_eq!(Mem::Auto.part(3).to_string(), "auto/3");
+        assert_eq!((Mem::Auto.part(1), Mem::Bytes(9).part(2)), (Mem::Auto, Mem::Bytes(4)));
+        assert!("auto/0".parse::<Mem>().is_err() && "auto/x".parse::<Mem>().is_err());
     }
 
     #[test]

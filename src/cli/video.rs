@@ -12,6 +12,7 @@ use lumaloom::observe::{Head, Outcome, Unit};
 use lumaloom::stage::{Cancel, Ended, Epoch};
 
 use super::args::{ModeArg, ProgressArg, VideoArgs};
+use super::chunks::{self, Chunks};
 use super::clip::{ClipIn, Kind, STDIO};
 use super::job::word;
 use super::render::{ClipJob, Render};
@@ -24,6 +25,7 @@ use super::{rehearse, verify};
 /// What stopped it; then there is no output.
 pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let cancel = Cancel::default();
+    chunks::check(args)?;
     let render = Render::new(ClipJob::new(args)?)?;
     fits(args, &render)?;
     // In process mode stdin is the reader's, who alone can say what comes out of it.
@@ -38,8 +40,11 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     };
     let planned = input.as_ref().map(plan).transpose()?;
     let known = input.as_ref().zip(planned.as_ref());
+    if let (Some(count), Some((input, planned))) = (args.chunking.chunks, known) {
+        return Chunks::new(args, &render, (input, planned), count, &cancel)?.run(arguments);
+    }
     if let (Some((input, planned)), true) = (known, dry) {
-        return rehearse::run(&render, input, planned);
+        return rehearse::run(&render, input, planned, &[]);
     }
     match &input {
         Some(input) => input.check(&render.output, &cancel)?,

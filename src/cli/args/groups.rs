@@ -147,7 +147,7 @@ pub struct PoolArgs {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Speed and memory")]
 pub struct MemoryArgs {
-    /// Bytes of frames in flight, like 512M; auto: the smaller of 60 % of available memory and 4 GiB
+    /// Bytes of frames in flight, like 512M; auto: the smaller of 60 % of available memory and 4 GiB; auto/2: half of that
     #[arg(long, value_name = "SIZE|auto", default_value = "auto")]
     pub mem: Mem,
 }

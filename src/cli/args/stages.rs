@@ -150,6 +150,9 @@ pub struct StageWriteClipArgs {
     /// Threads of the encoder's ffmpeg [default: ffmpeg's choice]
     #[arg(long, value_name = "N")]
     pub ffmpeg_threads: Option<NonZeroUsize>,
+    /// Write frames alone, at the clip's times and so many ticks: a segment, to be joined to others
+    #[arg(long, value_name = "TICKS")]
+    pub segment: Option<i64>,
     #[command(flatten)]
     pub encoding: EncodingArgs,
     #[command(flatten)]

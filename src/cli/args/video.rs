@@ -13,7 +13,7 @@ use super::super::value::{self, moment};
 use super::{ChainArgs, MemoryArgs, PoolArgs, SayArgs, StagesArgs};
 
 /// `lumaloom video`.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(after_help = VIDEO_HELP)]
 pub struct VideoArgs {
     /// A clip, an animated picture, pictures as a pattern like shot_%05d.png, or - for raw frames (y4m) on stdin
@@ -40,6 +40,8 @@ pub struct VideoArgs {
     #[arg(long, help_heading = "Outputs")]
     pub verify: bool,
     #[command(flatten)]
+    pub chunking: ChunkArgs,
+    #[command(flatten)]
     pub stages: StagesArgs,
     #[command(flatten)]
     pub pool: PoolArgs,
@@ -57,6 +59,21 @@ Examples:
 
 Sound, subtitles, chapters and tags are copied. ffmpeg's own one-dash spelling works for the
 options that stand here; after -- everything goes to the encoder's ffmpeg unchanged.";
+
+/// In segments.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Segments")]
+pub struct ChunkArgs {
+    /// Render in so many segments, cut at key frames; those that are finished outlive the run, in OUT.lumaloom
+    #[arg(long, value_name = "N")]
+    pub chunks: Option<NonZeroUsize>,
+    /// Go on with the first segment that is not finished
+    #[arg(long)]
+    pub resume: bool,
+    /// Segments that are rendered side by side, each with its part of the cores and of the memory [default: 1]
+    #[arg(long, value_name = "W")]
+    pub workers: Option<NonZeroUsize>,
+}
 
 /// Which part of the source, and how it is read.
 #[derive(Clone, Debug, Args)]

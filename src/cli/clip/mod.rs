@@ -5,6 +5,7 @@ mod input;
 mod movie;
 mod output;
 mod pictures;
+mod pieces;
 mod stream;
 mod target;
 
@@ -21,7 +22,9 @@ use lumaloom::work::ClipWork;
 use super::args::{MatrixArg, RangeArg};
 
 pub use input::{ClipIn, is_animated, is_no_picture};
+pub use movie::Movie;
 pub use output::{ClipOut, Kind, NULL};
+pub use pieces::Pieces;
 pub use target::{Target, Wish, work};
 
 /// The name that stands for stdin and stdout: raw frames from or for another program.

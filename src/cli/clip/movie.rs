@@ -19,17 +19,18 @@ use super::{ClipOut, MatrixArg, Planned, RangeArg, words};
 use crate::cli::args::ClipArgs;
 
 /// A clip that was probed, and how it is read.
+#[derive(Clone)]
 pub struct Movie {
-    programs: Programs,
-    clip: Clip,
-    stream: usize,
+    pub(super) programs: Programs,
+    pub(super) clip: Clip,
+    pub(super) stream: usize,
     pixels: Pixels,
-    window: Window,
+    pub(super) window: Window,
     rate: Option<TimeBase>,
     most: Option<u64>,
     threads: Option<usize>,
     extra: Vec<OsString>,
-    filters: Option<String>,
+    pub(super) filters: Option<String>,
 }
 
 impl Movie {
@@ -101,6 +102,16 @@ impl Movie {
         let packets = self.clip.streams().get(self.stream)?.packets;
         let packets = packets.filter(|_| whole);
         packets.map(|packets| packets.min(self.most.unwrap_or(u64::MAX)))
+    }
+
+    /// The programs.
+    pub fn programs(&self) -> &Programs {
+        &self.programs
+    }
+
+    /// Where it is, absolute.
+    pub fn path(&self) -> &Path {
+        self.clip.path()
     }
 
     /// The decoder's command line.
@@ -242,7 +253,7 @@ impl Movie {
 
     /// `scan` is the first frame's. Where it says nothing the stream's tag counts, unless a filter
     /// has come between.
-    fn facts_at(&self, time_base: TimeBase, first: i64, scan: Scan) -> Result<Facts> {
+    pub(super) fn facts_at(&self, time_base: TimeBase, first: i64, scan: Scan) -> Result<Facts> {
         let video = self.video()?;
         let wished = self.rate.map(|each| (each.den(), each.num()));
         let own = rate(video);

@@ -30,6 +30,7 @@ pub const NULL: &str = "null";
 const WHOLE_FRAMES: &[&str] = &["265", "hevc", "vp8", "vp9", "av1", "theora"];
 
 /// Where a clip goes, and how it is coded.
+#[derive(Clone)]
 pub struct ClipOut {
     out: PathBuf,
     kind: Kind,
@@ -39,6 +40,16 @@ pub struct ClipOut {
     without: Without,
     extra: Vec<OsString>,
     ledger: Ledger,
+    segment: Option<Segment>,
+}
+
+/// What a file is that is to be joined to others.
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    /// What is added to the frames' times, in ticks.
+    moved: i64,
+    /// What the output wants that it will be a part of.
+    upright: Upright,
 }
 
 /// What is written.
@@ -82,7 +93,29 @@ impl ClipOut {
             without: Without { audio: args.an, subtitles: args.sn, holds: DataPlace::of(out) },
             extra: args.more.clone(),
             ledger: ledger.clone(),
+            segment: None,
         })
+    }
+
+    /// A file of frames alone, a part of what `upright` is said of: their times are the clip's,
+    /// and `moved` ticks.
+    pub fn segment(self, moved: i64, upright: Upright) -> Self {
+        Self { segment: Some(Segment { moved, upright }), ..self }
+    }
+
+    /// The same with other words for the encoder's ffmpeg than those after `--`.
+    pub fn with_words(&self, words: Vec<OsString>) -> Self {
+        Self { extra: words, ..self.clone() }
+    }
+
+    /// What is added to the frames' times if it is a segment, in ticks.
+    pub fn moved(&self) -> Option<i64> {
+        self.segment.map(|segment| segment.moved)
+    }
+
+    /// How files are put in place.
+    pub fn writing(&self) -> Writing {
+        self.writing
     }
 
     /// Where it goes.
@@ -114,6 +147,9 @@ impl ClipOut {
 
     /// Whether frames have to be turned for it: a format after `--` is not known here.
     pub fn upright(&self) -> Upright {
+        if let Some(segment) = self.segment {
+            return segment.upright;
+        }
         let keeps = self.kind == Kind::Clip && keeps_matrix(&self.out) && !self.chooses_format();
         if keeps { Upright::IfNeeded } else { Upright::Always }
     }
@@ -229,7 +265,7 @@ impl ClipOut {
             }
             Kind::Clip => {
                 let programs = Programs::find(None, &self.ledger)?;
-                let rest = facts.rest.as_ref();
+                let rest = facts.rest.as_ref().filter(|_| self.segment.is_none());
                 // Probed again, since this may be another process than the reader's.
                 let clip =
                     rest.map(|rest| Clip::probe(&programs, &rest.clip, cancel)).transpose()?;
@@ -292,17 +328,24 @@ impl<'a> Encoding<'a> {
         let named = facts.format.as_deref();
         let format = named.map_or_else(|| PixelFormat::of(&layout), PixelFormat::named)?;
         let trimmed = facts.rest.as_ref().is_some_and(|rest| rest.window != Window::default());
+        let origin = match (self.out.segment, trimmed) {
+            (Some(segment), _) => Origin::Moved(segment.moved),
+            (None, true) => Origin::First,
+            (None, false) => Origin::Clip,
+        };
+        // A segment asks nothing of players: it is joined to others first.
+        let asks = facts.turn == Turn::Stored && self.out.segment.is_none();
         Ok(Encode {
             programs: self.programs,
             copies: self.copies,
             format,
             layout,
             aspect: facts.aspect,
-            display: facts.display.filter(|_| facts.turn == Turn::Stored),
+            display: facts.display.filter(|_| asks),
             time_base: facts.time_base,
             rate: facts.rate,
             first: facts.first,
-            origin: if trimmed { Origin::First } else { Origin::Clip },
+            origin,
             color: facts.color.clone(),
             interlacing: facts.interlacing,
             codec: self.out.codec.clone(),

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::super::args::{StageReadClipArgs, StageWriteClipArgs};
 use super::super::assemble;
-use super::super::clip::{ClipIn, ClipOut};
+use super::super::clip::{ClipIn, ClipOut, Upright};
 use super::{Ear, News, at_signals, of_job, receive, stage_settings, stdin, stdout};
 
 /// What a stream of this job says it is.
@@ -67,7 +67,11 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
     let threads = args.ffmpeg_threads.map(usize::from);
     let clobber = if args.overwrite { Clobber::Replace } else { Clobber::Never };
     let ledger = Ledger::default();
-    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &ledger)?;
+    let mut out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &ledger)?;
+    if let Some(moved) = args.segment {
+        // How frames stand was for the work to know.
+        out = out.segment(moved, Upright::Always);
+    }
     let ended = ear.run(&settings, &cancel, |context| {
         let (header, rx) = receive(input, &settings, context)?;
         of_job(&header, JOB)?;

@@ -1,0 +1,48 @@
+//! Between one segment and whoever listens to the whole run.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lumaloom::event::{Event, Observer};
+
+/// Hands events on with the numbers that frames have in the whole run, and adds up what was done.
+pub struct Counted<'a> {
+    observer: &'a dyn Observer,
+    before: u64,
+    pixels: AtomicU64,
+}
+
+impl<'a> Counted<'a> {
+    /// A segment with so many frames before it.
+    pub fn new(observer: &'a dyn Observer, before: u64) -> Self {
+        Self { observer, before, pixels: AtomicU64::new(0) }
+    }
+
+    /// Pixels of the frames that are done.
+    pub fn pixels(&self) -> u64 {
+        self.pixels.load(Ordering::Relaxed)
+    }
+}
+
+impl Observer for Counted<'_> {
+    fn on(&self, event: &Event) {
+        let mut event = event.clone();
+        match &mut event {
+            Event::Done { seq, pixels, .. } => {
+                *seq += self.before;
+                self.pixels.fetch_add(*pixels, Ordering::Relaxed);
+            }
+            Event::Read { seq, .. } | Event::Worked { seq, .. } | Event::Failed { seq, .. } => {
+                *seq += self.before;
+            }
+            // Said once for the whole run, or of no frame.
+            Event::Planned { .. } | Event::Estimated { .. } => return,
+            Event::StageStarted { .. }
+            | Event::StageEnded(_)
+            | Event::StageFailed { .. }
+            | Event::HelperEnded(_)
+            | Event::Sample { .. }
+            | Event::Warning { .. } => {}
+        }
+        self.observer.on(&event);
+    }
+}
