@@ -1,6 +1,7 @@
 //! The integration tests: one crate, so that it links once.
 
 mod animation;
+mod chunks;
 mod clip_bench;
 mod clip_rest;
 mod clips;
