@@ -51,8 +51,7 @@ const POINTS: [(&str, &str); 4] =
 
 /// Whether the first frame may have what the stream does not say.
 pub(super) fn hides_in_frames(video: &Video) -> bool {
-    video.color.transfer.as_deref() == Some(PQ)
-        && !video.side_data.iter().any(is_of_frames)
+    video.color.transfer.as_deref() == Some(PQ) && !video.side_data.iter().any(is_of_frames)
 }
 
 /// Whether side data of a frame is said of the picture, not of the coding.
