@@ -22,13 +22,16 @@ demo: build
 	@scripts/setup ffmpeg
 	@scripts/demo $(PROGRAM)
 
+# What these ask of ffmpeg does not depend on our threads or codecs, and takes minutes: they run once, with everything.
+ONCE = --skip kept:: --skip chunks:: --skip deaths:: --skip clip_bench::
+
 # One core first (built on all): what waits for a second thread hangs there. Then the build without C, which
 # must give the same bytes (tests/golden is shared). Then everything.
 test: setup
 	@scripts/setup ffmpeg
 	$(CARGO) test --locked --lib --bins --test it --no-run
-	scripts/one-core $(CARGO) test --locked --lib --bins --test it -- --test-threads=1
-	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins --test it
+	scripts/one-core $(CARGO) test --locked --lib --bins --test it -- --test-threads=1 $(ONCE)
+	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins --test it -- $(ONCE)
 	$(CARGO) test --locked
 
 # The ignored tests too, and property tests with many more cases.
