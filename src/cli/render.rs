@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lumaloom::codec::y4m::Interlacing;
-use lumaloom::error::Result;
+use lumaloom::error::{Result, shown};
 use lumaloom::event::Observer;
 use lumaloom::exec::{self, OnError, Settings, processes::Care};
 use lumaloom::ffmpeg::Ledger;
 use lumaloom::frame::BufferPool;
 use lumaloom::plan::Chain;
-use lumaloom::sink::{Clobber, check, remove_abandoned};
+use lumaloom::sink::{Clobber, check, part_path, remove_abandoned};
 use lumaloom::stage::{Cancel, Ended, Epoch};
 
 use super::args::{ClipArgs, EncodingArgs, ModeArg, VideoArgs};
@@ -93,7 +93,12 @@ impl Render {
     pub fn new(job: ClipJob) -> Result<Self> {
         let (from, to) = (&job.input, &job.output);
         if from.as_os_str() != STDIO {
-            check::out_is_no_input(std::slice::from_ref(from), to)?;
+            let input = std::slice::from_ref(from);
+            check::out_is_no_input(input, to)?;
+            // What a killed render left is a clip that somebody may want to go on from.
+            check::out_is_no_input(input, &part_path(to)).map_err(|e| {
+                e.within(format!("{} is written under another name first", shown(to)))
+            })?;
         }
         let (ledger, threads) = (Ledger::default(), job.clip.ffmpeg_threads.map(usize::from));
         let output = ClipOut::new(to, job.clobber, &job.encoding, threads, &ledger)?;
@@ -105,9 +110,11 @@ impl Render {
     /// Looks at the source.
     ///
     /// # Errors
-    /// As for [`ClipIn::new`].
+    /// As for [`ClipIn::new`]; a picture that would be written over itself.
     pub fn look(&self, cancel: &Cancel) -> Result<ClipIn> {
-        ClipIn::new(&self.job.input, &self.job.clip, &self.ledger, cancel)
+        let input = ClipIn::new(&self.job.input, &self.job.clip, &self.ledger, cancel)?;
+        check::outs_are_no_inputs(&input.files(), self.output.present())?;
+        Ok(input)
     }
 
     /// The work on the source's frames.
@@ -190,7 +197,7 @@ impl Render {
         // Each frame in flight may have three planes on their way back.
         let buffers = Arc::new(BufferPool::new(6 * (settings.threads + settings.capacity)));
         let planned = self.work(input, &buffers)?;
-        let settings = input.kept_apart(planned.kept_apart(settings));
+        let settings = input.kept_apart(planned.kept_apart(settings)?)?;
         let (source, facts) = input.open(&buffers, cancel)?;
         let (facts, layout) = (planned.after(facts), *planned.work.score().output());
         let sink = self.output.sink(&facts, layout, &buffers, cancel)?;

@@ -32,6 +32,9 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let passed = args.input.as_os_str() == STDIO && render.job.mode == ModeArg::Processes;
     let dry = args.say.dry_run || args.say.explain;
     let input = if passed && !dry { None } else { Some(render.look(&cancel)?) };
+    if args.verify && input.as_ref().is_none_or(|input| input.movie().is_none()) {
+        return Err(Error::usage("--verify compares clips; this input is none"));
+    }
     // A chain that cannot work on these frames is a mistake in the command, and is said before
     // anything starts.
     let plan = |input: &ClipIn| {
@@ -89,7 +92,19 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
 
 /// Whether the output is one for what else is asked for.
 fn fits(args: &VideoArgs, render: &Render) -> Result<()> {
-    match render.output.kind() {
+    let kind = render.output.kind();
+    let codec = &args.encoding.codec;
+    let encoder = codec.codec.is_some() || codec.crf.is_some() || codec.preset.is_some();
+    if *kind != Kind::Clip && (encoder || !args.encoding.more.is_empty()) {
+        return Err(Error::usage(
+            "--codec, --crf, --preset and what stands after -- are for ffmpeg's encoder, and this \
+             output has none",
+        ));
+    }
+    match kind {
+        Kind::Clip | Kind::Stream | Kind::Null if args.encoding.quality.is_some() => {
+            Err(Error::usage("--quality is for pictures; clips have --crf"))
+        }
         Kind::Clip => Ok(()),
         _ if args.verify => Err(Error::usage("--verify compares clips; this output is none")),
         Kind::Stream => stdout_is_free(args),

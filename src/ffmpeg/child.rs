@@ -192,7 +192,7 @@ impl Child {
     pub(super) fn finish(&mut self, cancel: &Cancel) -> Result<()> {
         self.meter.look();
         self.pipe = None;
-        self.watch.moved();
+        self.watch.finishing();
         while self.ended.is_none() {
             match self.reap(WaitIdOptions::NOHANG) {
                 Ok(()) if self.ended.is_some() => {}
@@ -347,6 +347,13 @@ impl Watch {
     fn moved(&mut self) {
         self.moved = Instant::now();
         self.alive = self.moved;
+    }
+
+    /// No byte of ours moves any more. How long it may compute then only it knows: the last frames
+    /// of a slow encoder, or an index that is moved to the front of a file of many gigabytes.
+    fn finishing(&mut self) {
+        self.moved();
+        self.patience.busy = Duration::MAX;
     }
 
     /// Why it is not to be waited for any longer.

@@ -223,16 +223,6 @@ impl Encode<'_> {
         hdr::told(self.codec.name.as_deref(), video, &self.extra)
     }
 
-    /// Whether the encoder knows no other time than that of one frame after the other: where frames
-    /// come faster than their rate it fails.
-    fn counts_frames(&self, out: &Path) -> bool {
-        let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        match &self.codec.name {
-            Some(name) => COUNTING.contains(&name.as_str()),
-            None => COUNTED.iter().any(|e| extension.eq_ignore_ascii_case(e)),
-        }
-    }
-
     /// Ticks per second in which an MP4 or MOV counts when its tracks begin, where ffmpeg's 1000
     /// would round one of them.
     pub(super) fn movie_scale(&self, out: &Path) -> Option<u32> {
@@ -286,7 +276,10 @@ impl Encode<'_> {
         }
         // An explicit time base is exact in 5.1 and 9.0; passthrough alone is not.
         command.fps_mode("passthrough");
-        let time_base = self.rate.filter(|_| self.counts_frames(out)).map(|(n, d)| (d, n));
+        let time_base = self
+            .rate
+            .filter(|_| counts_frames(self.codec.name.as_deref(), out))
+            .map(|(n, d)| (d, n));
         let (num, den) = time_base.unwrap_or((self.time_base.num(), self.time_base.den()));
         command.args(["-enc_time_base", &format!("{num}/{den}")]);
         if let Some(scale) = self.movie_scale(out) {
@@ -417,6 +410,16 @@ impl Encode<'_> {
             filters.push(format!("setpts=PTS-{back}"));
         }
         filters
+    }
+}
+
+/// Whether an encoder, or the usual one of an output, knows no other time than that of one frame
+/// after the other: where frames come faster than their rate it fails.
+pub fn counts_frames(codec: Option<&str>, out: &Path) -> bool {
+    let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    match codec {
+        Some(name) => COUNTING.contains(&name),
+        None => COUNTED.iter().any(|e| extension.eq_ignore_ascii_case(e)),
     }
 }
 

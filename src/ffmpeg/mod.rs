@@ -57,7 +57,7 @@ pub use cost::Ledger;
 pub use cuts::{Moment, Segment, moments, segments, span};
 pub use decode::{Decode, Decoder, Timed, Window};
 pub use display::{DisplayMatrix, keeps_matrix};
-pub use encode::{Codec, Encode, Encoder, Origin, written};
+pub use encode::{Codec, Encode, Encoder, Origin, counts_frames, written};
 pub use fit::check_container;
 pub use format::PixelFormat;
 pub use hdr::told_words as told;

@@ -1,6 +1,6 @@
 //! Before the first byte is written: outputs that would hit an input, each other, or what exists.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
@@ -45,6 +45,24 @@ pub fn out_is_no_input(inputs: &[PathBuf], out: &Path) -> Result<()> {
             shown(input)
         )))
     })
+}
+
+/// The same for many outputs, those of them that are there.
+///
+/// # Errors
+/// `Usage`.
+pub fn outs_are_no_inputs(
+    inputs: &[PathBuf],
+    outs: impl IntoIterator<Item = PathBuf>,
+) -> Result<()> {
+    let known: HashSet<_> =
+        inputs.iter().filter_map(|path| Some(id(&fs::metadata(path).ok()?))).collect();
+    for out in outs {
+        if fs::metadata(&out).is_ok_and(|data| known.contains(&id(&data))) {
+            out_is_no_input(inputs, &out)?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a file that cannot come into being: its folder is missing or may not be written to,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -27,17 +28,20 @@ impl PartFile {
         let folder = folder_of(out);
         fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
         let path = part_path(out);
-        // What a dead render left is written over: the encoder truncates it.
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        let file = opened.map_err(|e| Error::io("create", &path, &e))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) => {
+        loop {
+            // What a dead render left is written over: the encoder truncates it.
+            let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+            let file = opened.map_err(|e| Error::io("create", &path, &e))?;
+            if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
                 let path = shown(&path);
                 let message = format!("{path} is being written by another render");
-                Err(Error::new(Kind::Temporary, message))
+                return Err(Error::new(Kind::Temporary, message));
             }
-            // A file system without locks cannot tell; one person's two renders are rare.
-            _ => Ok(Self { file, path }),
+            // A file system without locks cannot tell; one person's two renders are rare. Between
+            // opening and locking another render may have removed its file: then again.
+            if file.metadata().map_err(|e| Error::io("look at", &path, &e))?.nlink() > 0 {
+                return Ok(Self { file, path });
+            }
         }
     }
 
@@ -89,7 +93,7 @@ pub fn remove_abandoned(out: &Path) {
 }
 
 /// `clip.mp4` as `clip.part.mp4`: ffmpeg chooses the container by the extension.
-fn part_path(out: &Path) -> PathBuf {
+pub fn part_path(out: &Path) -> PathBuf {
     let mut name = out.file_stem().unwrap_or_default().to_owned();
     name.push(".part");
     if let Some(extension) = out.extension() {

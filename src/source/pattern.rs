@@ -21,14 +21,15 @@ pub struct Pattern {
 const MAX_WIDTH: usize = 18;
 
 impl Pattern {
-    /// The pattern in a path; `None` if its last part has no number in it. `%%` is a percent sign.
+    /// The pattern in a path; `None` if its last part has no number in it, and then each percent
+    /// sign is one. In a pattern `%%` is.
     ///
     /// # Errors
-    /// `Usage`: two numbers, or something behind a percent sign that is no number.
+    /// `Usage`: two numbers, or a percent sign beside a number that is neither.
     pub fn parse(path: &Path) -> Result<Option<Self>> {
         let Some(name) = path.file_name().map(OsStr::as_bytes) else { return Ok(None) };
         let mut parts = [Vec::new(), Vec::new()];
-        let mut width = None;
+        let (mut width, mut wrong) = (None, false);
         let mut rest = name;
         while let Some((&byte, tail)) = rest.split_first() {
             rest = tail;
@@ -44,13 +45,16 @@ impl Pattern {
             }
             let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
             let (number, tail) = rest.split_at(digits);
-            match (tail.strip_prefix(b"d"), width) {
-                (Some(tail), None) => {
-                    width = Some(width_of(number).ok_or_else(|| wrong(path))?);
+            match tail.strip_prefix(b"d") {
+                Some(tail) if width.is_none() => {
+                    width = Some(width_of(number).ok_or_else(|| no_pattern(path))?);
                     rest = tail;
                 }
-                _ => return Err(wrong(path)),
+                _ => wrong = true,
             }
+        }
+        if width.is_some() && wrong {
+            return Err(no_pattern(path));
         }
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let [before, after] = parts;
@@ -110,7 +114,7 @@ fn width_of(digits: &[u8]) -> Option<usize> {
     }
 }
 
-fn wrong(path: &Path) -> Error {
+fn no_pattern(path: &Path) -> Error {
     Error::usage(format!(
         "{} is no pattern: one number as %d or %05d, and %% for a percent sign",
         shown(path)
@@ -147,10 +151,10 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_said() {
-        for plain in ["a/b.mp4", "%d/b.png", "100%%.mp4"] {
+        for plain in ["a/b.mp4", "%d/b.png", "100%%.mp4", "50% off.mp4", "%s.png", "a%"] {
             assert_eq!(Pattern::parse(Path::new(plain)).unwrap(), None, "{plain}");
         }
-        for wrong in ["%s.png", "a%", "%5d.png", "%03d_%03d.png", "%00d", "%099d.png"] {
+        for wrong in ["%d_%s.png", "%d%", "%5d.png", "%03d_%03d.png", "%00d", "%099d.png"] {
             assert!(Pattern::parse(Path::new(wrong)).is_err(), "{wrong}");
         }
     }

@@ -82,12 +82,15 @@ fn pictures_become_what_players_expect_and_that_is_said() {
     ] {
         assert!(probe.contains(line), "{line}: {probe}");
     }
-    // Ours converts as the filters do: the mean of a flat picture is that of the formula.
-    place
-        .line("video f/%02d.png -o b.mkv --codec ffv1 --pix-fmt yuv420p10le --colorspace bt709")
-        .code(0);
-    let gray = ffmpeg(&place, "-i b.mkv -f framemd5 -");
-    assert!(gray.contains("#dimensions 0: 66x42"), "{gray}");
+    // Pure red by the formulas: Y = 16 + 219 Kr, Cb = 128 - 112 Kr / (1 - Kb), Cr = 240.
+    place.shell("convert -size 8x8 xc:red -type TrueColor red.png").code(0);
+    for (matrix, codes) in [("bt601", [81, 90, 240]), ("bt709", [63, 102, 240])] {
+        let options = format!("--pix-fmt yuv444p --colorspace {matrix}");
+        place.shell(&format!("$0 video red.png -o - {options} > red.y4m")).code(0);
+        let stream = fs::read(place.path("red.y4m")).unwrap();
+        let planes: Vec<u8> = codes.iter().flat_map(|code| [*code; 64]).collect();
+        assert_eq!(stream[stream.len() - planes.len()..], planes, "{matrix}");
+    }
 }
 
 #[test]
@@ -209,8 +212,57 @@ fn animated_pictures_go_in_and_out_without_ffmpeg() {
             fs::read(place.path("inline.webp")).unwrap()
         );
     }
-    let repeats = place.shell("identify -format '%T ' threads.gif; grep -c NETSCAPE threads.gif");
-    assert!(repeats.stdout.contains("7 20 1 13"), "{}", repeats.stdout);
+    let delays = place.shell("identify -format '%T ' threads.gif").stdout;
+    assert!(delays.contains("7 20 1 13"), "{delays}");
+    // Three times in all are two repeats; GIF counts these, PNG the others.
+    let holds = |name: &str, what: &[u8]| {
+        let bytes = fs::read(place.path(name)).unwrap();
+        bytes.windows(what.len()).any(|window| window == what)
+    };
+    assert!(holds("threads.gif", b"NETSCAPE2.0\x03\x01\x02\x00"));
+    assert!(holds("threads.png", b"acTL\x00\x00\x00\x04\x00\x00\x00\x03"));
+}
+
+#[test]
+fn a_source_is_never_written_to() {
+    let place = rgb();
+    let picture = fs::read(place.path("f/03.png")).unwrap();
+    for out in ["f/%02d.png", "./f/%02d.png"] {
+        let line = format!("video f/%02d.png -o {out} -f negate -y");
+        place.line(&line).code(2).says(&["is the input"]);
+    }
+    place.line("video f/03.png -o f/%02d.png -f negate -y").code(2).says(&["is the input"]);
+    assert_eq!(fs::read(place.path("f/03.png")).unwrap(), picture);
+    // The name under which an output is written first is no way around that.
+    for (from, to) in [("rgb.part.mkv", "rgb.mkv"), ("loop.part.gif", "loop.gif")] {
+        if from.ends_with("gif") {
+            place.line(&format!("video rgb.mkv -o {from}")).code(0);
+        } else {
+            fs::rename(place.path("rgb.mkv"), place.path(from)).unwrap();
+        }
+        let before = fs::read(place.path(from)).unwrap();
+        place.line(&format!("video {from} -o {to}")).code(2).says(&["is the input", to]);
+        assert_eq!(fs::read(place.path(from)).unwrap(), before, "{from}");
+        if from.ends_with("mkv") {
+            fs::rename(place.path(from), place.path("rgb.mkv")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn options_that_an_output_has_no_use_for_are_refused() {
+    let place = rgb();
+    for (line, said) in [
+        ("video f/%02d.png -o a.mp4 --verify", "this input is none"),
+        ("video rgb.mkv -o a.gif --crf 18", "ffmpeg's encoder"),
+        ("video rgb.mkv -o a_%d.png -- -tune film", "ffmpeg's encoder"),
+        ("video rgb.mkv -o a.mkv --quality 80", "--crf"),
+        ("video rgb.mkv -o null -f hqdn3d --mem 30K", "--mem"),
+    ] {
+        place.line(line).code(2).says(&[said]);
+    }
+    place.shell("$0 video rgb.mkv -o '50% off.gif'").code(0);
+    assert!(place.path("50% off.gif").exists());
 }
 
 #[test]

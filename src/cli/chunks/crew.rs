@@ -22,10 +22,12 @@ pub fn side_by_side(
     let first = Mutex::new(None);
     let fail = |error: Error| {
         // Who was told to stop has nothing to tell the others.
-        if error.kind() != Kind::Interrupted {
+        let cause = error.kind() != Kind::Interrupted;
+        // Before the others hear of it, whose stop is then no first failure.
+        first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        if cause {
             cancel.raise(Level::Now, Reason::Failure);
         }
-        first.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     };
     let run = || {
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lumaloom::codec::animation::Animation;
@@ -18,7 +18,7 @@ use lumaloom::stage::Source;
 use super::movie::Movie;
 use super::pictures::{Animated, Sequence};
 use super::stream::Stream;
-use super::{ClipOut, Kind, STDIO};
+use super::{ClipOut, Kind, STDIO, apart};
 use crate::cli::args::ClipArgs;
 use crate::cli::job::MAX_PIXELS;
 
@@ -127,14 +127,28 @@ impl ClipIn {
     }
 
     /// Settings that know what the source holds for as long as it lives.
-    pub fn kept_apart(&self, settings: Settings) -> Settings {
-        let held = if let Self::Animated(animated) = self { animated.held_bytes() } else { 0 };
-        Settings { mem: settings.mem.saturating_sub(held), ..settings }
+    ///
+    /// # Errors
+    /// `Usage`: too little is left, with a `--mem` that would do.
+    pub fn kept_apart(&self, settings: Settings) -> Result<Settings> {
+        let Self::Animated(animated) = self else { return Ok(settings) };
+        let (held, frames) = (animated.held_bytes(), 2 * animated.layout().bytes());
+        apart(settings, held, frames, "the animated picture takes")
     }
 
     /// Whether it is stdin, which only one process can read.
     pub fn is_stream(&self) -> bool {
         matches!(self, Self::Stream(_))
+    }
+
+    /// The files that it is.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Movie(movie) => vec![movie.path().to_owned()],
+            Self::Stream(_) => Vec::new(),
+            Self::Sequence(sequence) => sequence.files(),
+            Self::Animated(animated) => vec![animated.path().to_owned()],
+        }
     }
 
     /// How players are asked to turn it.
@@ -185,7 +199,7 @@ impl ClipIn {
     pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
         let mut losses = match (self, out.kind()) {
             (Self::Movie(movie), Kind::Clip) => movie.losses(out)?,
-            (Self::Movie(movie), Kind::Sequence(_) | Kind::Animation(_)) => {
+            (Self::Movie(movie), Kind::Sequence(_) | Kind::Animation(_) | Kind::Stream) => {
                 movie.alone().into_iter().collect()
             }
             _ => Vec::new(),

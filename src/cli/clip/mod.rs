@@ -17,9 +17,11 @@ use lumaloom::ffmpeg::{ColorTags, DisplayMatrix};
 use lumaloom::filter::Dihedral;
 use lumaloom::frame::{Matrix, Range};
 use lumaloom::source::{Facts, Turn};
+use lumaloom::stage::{Work, frames_at_once};
 use lumaloom::work::ClipWork;
 
 use super::args::{MatrixArg, RangeArg};
+use super::value::show_bytes;
 
 pub use input::{ClipIn, is_animated, is_no_picture};
 pub use movie::Movie;
@@ -52,9 +54,13 @@ pub struct Planned {
 impl Planned {
     /// Settings that know what the work holds for as long as it lives: what filters over time
     /// carry from frame to frame is not there for frames.
-    pub fn kept_apart(&self, settings: Settings) -> Settings {
-        let mem = settings.mem.saturating_sub(self.work.score().state_bytes());
-        Settings { mem, ..settings }
+    ///
+    /// # Errors
+    /// `Usage`: too little is left, with a `--mem` that would do.
+    pub fn kept_apart(&self, settings: Settings) -> Result<Settings> {
+        let frames = self.work.peak_bytes(1) * frames_at_once(self.work.needs()) as u64;
+        let held = self.work.score().state_bytes();
+        apart(settings, held, frames, "what the chain carries from frame to frame takes")
     }
 
     /// The facts of a clip after this work.
@@ -65,6 +71,21 @@ impl Planned {
         let color = if now.is_some() { ColorTags::of(score.output()) } else { facts.color };
         Facts { aspect, turn, format: now.or(facts.format), color, ..facts }
     }
+}
+
+/// Settings without what is held for as long as a run lasts; `frames` has to be left.
+fn apart(settings: Settings, held: u64, frames: u64, what: &str) -> Result<Settings> {
+    let mem = settings.mem.saturating_sub(held);
+    if held == 0 || mem >= frames {
+        return Ok(Settings { mem, ..settings });
+    }
+    // A stage in a process of its own has three quarters.
+    let enough = held.saturating_add(frames).saturating_mul(4).div_ceil(3 << 20);
+    let [held, frames, all] = [held, frames, settings.mem].map(show_bytes);
+    Err(Error::usage(format!(
+        "{what} {held}, and frames {frames} beside it, over the {all} of --mem; --mem {enough}M \
+         would do"
+    )))
 }
 
 /// What became of the turn that a clip asks for, in words.

@@ -8,7 +8,8 @@ use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
     Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row, Scan,
-    Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container, unsaid,
+    Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container, counts_frames,
+    unsaid,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -175,7 +176,19 @@ impl Movie {
         let unsaid = unsaid(self.video()?, out.codec()).into_iter();
         let unsaid = unsaid.map(|kind| format!("{kind} of the clip is not handed to the encoder"));
         let fields = out.hides_fields().filter(|_| self.is_interlaced()).map(str::to_owned);
-        Ok(left_out.chain(unsaid).chain(fields).collect())
+        Ok(left_out.chain(unsaid).chain(fields).chain(self.evened(out)).collect())
+    }
+
+    /// What becomes of uneven times where an encoder counts frames.
+    fn evened(&self, out: &ClipOut) -> Option<String> {
+        let video = self.video().ok()?;
+        let (average, base) = (video.average_rate?, video.base_rate?);
+        let counts = counts_frames(out.codec(), out.path()) && self.rate.is_none();
+        (counts && average != base).then(|| {
+            "the encoder counts frames, so times that are uneven move to the nearest frame of an \
+             even rate (--codec libx264 keeps them)"
+                .to_owned()
+        })
     }
 
     /// Whether the clip says that each frame is two fields.

@@ -212,13 +212,11 @@ impl ClipOut {
                 taken(format!("{} exists", shown(&self.out)))
             }
             Kind::Clip | Kind::Animation(_) => Ok(()),
-            // A folder that is not there has none.
-            Kind::Sequence(pattern) => match pattern.present().unwrap_or_default()[..] {
+            Kind::Sequence(_) => match &self.present()[..] {
                 [] => Ok(()),
-                [first, ..] => {
-                    let there = pattern.present().unwrap_or_default().len();
-                    let first = pattern.path(first);
-                    taken(format!("{there} files of that pattern exist, {} first", shown(&first)))
+                files @ [first, ..] => {
+                    let there = files.len();
+                    taken(format!("{there} files of that pattern exist, {} first", shown(first)))
                 }
             },
         }
@@ -232,6 +230,13 @@ impl ClipOut {
         let programs = Programs::find(None, &self.ledger)?;
         let job = Encoding { programs: &programs, copies: None, out: self };
         job.job(facts, layout)?.words(&self.out)
+    }
+
+    /// The files of a sequence that are there already.
+    pub fn present(&self) -> Vec<PathBuf> {
+        let Kind::Sequence(pattern) = &self.kind else { return Vec::new() };
+        // A folder that is not there has none.
+        pattern.present().unwrap_or_default().into_iter().map(|at| pattern.path(at)).collect()
     }
 
     /// Starts to write frames of this layout.

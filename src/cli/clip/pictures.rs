@@ -80,6 +80,11 @@ impl Sequence {
         self.items.len() as u64
     }
 
+    /// Where they are.
+    pub fn files(&self) -> Vec<PathBuf> {
+        self.items.iter().map(|item| item.input.clone()).collect()
+    }
+
     /// What is known of them.
     pub fn facts(&self) -> Facts {
         let stills = Stills {
@@ -162,6 +167,11 @@ impl Animated {
     /// What is known of them.
     pub fn facts(&self) -> Facts {
         self.facts.clone()
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Bytes that are held while frames are composed, the file's among them.

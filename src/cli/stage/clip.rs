@@ -48,7 +48,7 @@ pub fn read(args: &StageReadClipArgs, arguments: &[OsString]) -> Result<u8> {
         let news = if input.is_stream() { News::Parent } else { News::Person };
         ear.notes(&input.notes(), news);
         let tx = pipe::writer(output, &header, Checksum::Heads)?.with_cancel(&cancel);
-        let settings = input.kept_apart(settings.clone());
+        let settings = input.kept_apart(settings.clone())?;
         let ahead = exec::budget_of(StageName::Read, &settings, &cancel);
         let reading = Reading { io_threads: 1, budget: &ahead };
         run_source(&*source, tx, &reading, context)

@@ -88,7 +88,7 @@ fn work(
             let facts = planned.after(facts);
             let layout = Some(*planned.work.score().output());
             let header = Header { layout, facts: Some(clip::said(&facts)?), ..header };
-            let settings = planned.kept_apart(settings);
+            let settings = planned.kept_apart(settings)?;
             Ok((Box::new(planned.work), header, settings))
         }
         job => {
