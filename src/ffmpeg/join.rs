@@ -126,14 +126,8 @@ impl Join<'_> {
                 skip = 0;
             }
             Some(bytes) => {
-                let first = opening(bytes).ok_or_else(broken)?;
-                if (first.main, first.stream) != (opens.main, opens.stream) {
-                    let (stream, segment) = (self.encode.rendered_at(), at + 1);
-                    return Err(Error::input(format!(
-                        "the encoder began segment {segment} of stream {stream} with other headers \
-                         than segment 1, so they cannot be joined; another --codec may, or \
-                         rendering without --chunks"
-                    )));
+                if !opens.fits(&opening(bytes).ok_or_else(broken)?) {
+                    return Err(unlike(at + 1, 1));
                 }
             }
         }
@@ -204,6 +198,33 @@ impl Join<'_> {
         command.output(file_argument(out)?);
         Ok(command)
     }
+}
+
+/// Whether two segments can be parts of one stream, so that one which cannot is found when it is
+/// done and not when all are. They are `numbers` in messages, 1...
+///
+/// # Errors
+/// `Input`: they cannot; one of them is none.
+pub fn fit(files: [&Path; 2], numbers: [usize; 2]) -> Result<()> {
+    let pieces = files.map(|path| {
+        let mut piece = vec![0; PIECE];
+        let got = File::open(path).and_then(|mut file| read(&mut file, &mut piece));
+        piece.truncate(got.map_err(|e| Error::io("read", path, &e))?);
+        Ok(piece)
+    });
+    let [a, b] = pieces;
+    let (a, b) = (a?, b?);
+    match (opening(&a), opening(&b)) {
+        (Some(a), Some(b)) if a.fits(&b) => Ok(()),
+        _ => Err(unlike(numbers[0], numbers[1])),
+    }
+}
+
+fn unlike(segment: usize, other: usize) -> Error {
+    Error::input(format!(
+        "the encoder began segment {segment} with other headers than segment {other}, so they \
+         cannot be joined; another --codec may, or rendering without --chunks"
+    ))
 }
 
 /// What the files of segments say of themselves.

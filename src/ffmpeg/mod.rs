@@ -61,7 +61,7 @@ pub use encode::{Codec, Encode, Encoder, Origin, counts_frames, written};
 pub use fit::check_container;
 pub use format::PixelFormat;
 pub use hdr::told_words as told;
-pub use join::{Join, first_tick};
+pub use join::{Join, first_tick, fit};
 pub use muxer::{Muxer, Words};
 pub use pixels::{Pixels, Wishes};
 pub use probe::{Clip, ColorTags, Stream, StreamKind, Video};

@@ -107,6 +107,13 @@ pub(super) struct Opening<'a> {
     pub frames_at: usize,
 }
 
+impl Opening<'_> {
+    /// Whether frames behind the other one can stand behind this one.
+    pub fn fits(&self, other: &Opening<'_>) -> bool {
+        (self.main, self.stream) == (other.main, other.stream)
+    }
+}
+
 /// Reads the opening of a file; `None` if it is none, or if more than `bytes` belong to it.
 pub(super) fn opening(bytes: &[u8]) -> Option<Opening<'_>> {
     let mut at = FILE_ID.len();

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use lumaloom::error::{Error, Kind, Result};
 use lumaloom::event::{Event, Observer};
 use lumaloom::exec::processes::quoted;
-use lumaloom::ffmpeg::{Muxer, Segment, Window, Words, span};
+use lumaloom::ffmpeg::{Muxer, Segment, Window, Words, fit, span};
 use lumaloom::journal::{Others, Recipe, Run};
 use lumaloom::link::{Cancel, Ended};
 use lumaloom::observe::{Head, Unit};
@@ -256,7 +256,12 @@ impl<'a> Chunks<'a> {
             _ => e.within(self.named(at)),
         })?;
         match whole {
-            Ended::All => folder.add(at, counted.pixels()),
+            Ended::All => {
+                if let Some(other) = folder.finished().first() {
+                    fit([&folder.file(at), &folder.file(*other)], [at + 1, other + 1])?;
+                }
+                folder.add(at, counted.pixels())
+            }
             Ended::Stopped => Err(self.cancel.error()),
         }
     }
