@@ -293,6 +293,20 @@ mod tests {
     }
 
     #[test]
+    fn streams_that_begin_alike_fit() {
+        let begun = |stream: &[u8]| {
+            let mut bytes = FILE_ID.to_vec();
+            packet(&mut bytes, MAIN, b"main");
+            packet(&mut bytes, STREAM, stream);
+            packet(&mut bytes, SYNCPOINT, b"0");
+            bytes
+        };
+        let [a, b, other] = [b"stream", b"stream", b"field!"].map(|stream| begun(stream));
+        assert!(opening(&a).unwrap().fits(&opening(&b).unwrap()));
+        assert!(!opening(&a).unwrap().fits(&opening(&other).unwrap()));
+    }
+
+    #[test]
     fn what_opens_a_file_is_told_from_its_frames() {
         let mut bytes = FILE_ID.to_vec();
         packet(&mut bytes, MAIN, b"main");
