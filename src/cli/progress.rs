@@ -282,11 +282,13 @@ impl Pace {
 }
 
 /// What the first signal, or a reader that went away, is answered with.
-pub fn stopping(done: u64) -> String {
-    format!(
-        "stopping: {} in place, what is in work has 10 s to finish; once more stops at once",
-        count(done, "output")
-    )
+pub fn stopping(done: u64, unit: Unit) -> String {
+    let so_far = match unit {
+        Unit::Picture => format!("{} in place", count(done, "output")),
+        // What becomes of them the output decides: a part of a clip is none.
+        Unit::Frame => format!("{} done", count(done, "frame")),
+    };
+    format!("stopping: {so_far}, what is in work has 10 s to finish; once more stops at once")
 }
 
 impl Progress {

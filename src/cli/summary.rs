@@ -48,7 +48,10 @@ fn headline(report: &Report) -> String {
     if !report.failed.is_empty() {
         parts.push(format!("{} failed", report.failed.len()));
     }
-    if report.left > 0 {
+    if report.left > 0 && (report.unit, report.outcome) == (Unit::Frame, Outcome::Complete) {
+        // Frames that are not shown, or that a damaged clip has lost: the container cannot tell.
+        parts.push(format!("{} fewer than the container counts", report.left));
+    } else if report.left > 0 {
         // Only a run that came to a stop by itself has nothing half done.
         let what = if report.outcome == Outcome::Stopped { "not begun" } else { "not done" };
         parts.push(format!("{} {what}", report.left));

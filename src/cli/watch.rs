@@ -84,7 +84,7 @@ impl Watch {
             if stop.is_now() {
                 shown.say("stopping now");
             } else {
-                shown.say(&stopping(shown.done()));
+                shown.say(&stopping(shown.done(), unit));
             }
         };
         let signals = SignalWatch::start(on_signal).map_err(failed)?;

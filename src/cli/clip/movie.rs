@@ -176,7 +176,38 @@ impl Movie {
         let unsaid = unsaid(self.video()?, out.codec()).into_iter();
         let unsaid = unsaid.map(|kind| format!("{kind} of the clip is not handed to the encoder"));
         let fields = out.hides_fields().filter(|_| self.is_interlaced()).map(str::to_owned);
-        Ok(left_out.chain(unsaid).chain(fields).chain(self.evened(out)).collect())
+        Ok(left_out
+            .chain(unsaid)
+            .chain(fields)
+            .chain(self.evened(out))
+            .chain(self.dropped(out))
+            .collect())
+    }
+
+    /// What a container drops without a word.
+    fn dropped(&self, out: &ClipOut) -> Vec<String> {
+        const PHONE: &str = "com.apple.quicktime.";
+        let extension = out.path().extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(extension));
+        let mut dropped = Vec::new();
+        let phone = self.clip.tags().keys().filter(|key| key.starts_with(PHONE)).count();
+        let told =
+            out.words().iter().any(|word| word.to_string_lossy().contains("use_metadata_tags"));
+        if phone > 0 && is(&["mp4", "mov", "m4v"]) && !told {
+            dropped.push(format!(
+                "{phone} tags {PHONE}* are lost; -- -movflags +use_metadata_tags keeps them"
+            ));
+        }
+        if is(&["ts", "m2ts", "mts", "mpg", "mpeg"]) {
+            let chapters = self.clip.chapters().len();
+            if chapters > 0 {
+                dropped.push(format!("{chapters} chapters are lost: .{extension} has none"));
+            }
+            if self.clip.tags().contains_key("title") {
+                dropped.push(format!("the title is lost: .{extension} has none"));
+            }
+        }
+        dropped
     }
 
     /// What becomes of uneven times where an encoder counts frames.

@@ -138,6 +138,11 @@ impl ClipOut {
         self.codec.name.as_deref()
     }
 
+    /// What stands after `--`.
+    pub fn words(&self) -> &[OsString] {
+        &self.extra
+    }
+
     /// What is to be said of an interlaced clip where the encoder has no frames of two fields.
     pub fn hides_fields(&self) -> Option<&'static str> {
         let codec = self.codec()?;
@@ -202,6 +207,13 @@ impl ClipOut {
     /// # Errors
     /// `Usage`, with the way out.
     pub fn free(&self) -> Result<()> {
+        let one_file = matches!(self.kind, Kind::Clip | Kind::Animation(_));
+        if one_file && self.out.is_dir() {
+            return Err(Error::usage(format!(
+                "{} is a folder; a clip is a file",
+                shown(&self.out)
+            )));
+        }
         if self.writing.clobber == Clobber::Replace {
             return Ok(());
         }
@@ -295,6 +307,15 @@ impl Kind {
             name if name == NULL => Ok(Self::Null),
             _ => Ok(match (Pattern::parse(out)?, extension(out)) {
                 (Some(pattern), _) => Self::Sequence(pattern),
+                (None, Some(format)) if !format.is_animated() && !encoder => {
+                    let name = shown(out);
+                    let (stem, extension) = (out.with_extension(""), format.extension());
+                    return Err(Error::usage(format!(
+                        "{name} holds one picture: a number in the name makes it a sequence, like \
+                         {}_%d.{extension}, and --frames 1 one picture",
+                        shown(&stem)
+                    )));
+                }
                 (None, Some(format)) if format.is_animated() && !encoder => Self::Animation(format),
                 (None, _) => Self::Clip,
             }),
