@@ -30,8 +30,10 @@ ONCE = --skip kept:: --skip chunks:: --skip deaths:: --skip clip_bench::
 test: setup
 	@scripts/setup ffmpeg
 	$(CARGO) test --locked --lib --bins --test it --no-run
-	scripts/one-core $(CARGO) test --locked --lib --bins --test it -- --test-threads=1 $(ONCE)
-	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins --test it -- $(ONCE)
+	scripts/one-core $(CARGO) test --locked --lib --bins -- --test-threads=1
+	scripts/one-core $(CARGO) test --locked --test it -- --test-threads=1 $(ONCE)
+	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins
+	$(CARGO) test --locked --no-default-features --features pure-rust --test it -- $(ONCE)
 	$(CARGO) test --locked
 
 # The ignored tests too, and property tests with many more cases.
