@@ -232,7 +232,7 @@ fn layout(word: &str, size: Size, range: Range, matrix: Option<Matrix>) -> Resul
         let known = known.join(", ");
         return Err(Error::input(format!("the stream's colour space {word:?} is none of {known}")));
     };
-    let matrix = matrix.unwrap_or(if size.height >= 720 { Matrix::Bt709 } else { Matrix::Bt601 });
+    let matrix = matrix.unwrap_or(Matrix::usual(size));
     let model = match space.chroma {
         None => Model::Gray,
         Some((subsampling, siting)) => {

@@ -123,7 +123,7 @@ fn planar(
 }
 
 fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) -> Matrix {
-    let assumed = if size.height >= 720 { Matrix::Bt709 } else { Matrix::Bt601 };
+    let assumed = Matrix::usual(size);
     let name = assumed.name();
     match color.matrix.as_deref() {
         Some("bt709") => Matrix::Bt709,

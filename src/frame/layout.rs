@@ -150,6 +150,12 @@ impl Matrix {
         }
     }
 
+    /// What frames of this size are taken for where nobody says it: BT.709 from 720 lines up, else
+    /// BT.601.
+    pub const fn usual(size: Size) -> Self {
+        if size.height >= 720 { Self::Bt709 } else { Self::Bt601 }
+    }
+
     /// `(Kr, Kb)`; Kg is what is left to 1.
     pub const fn weights(self) -> (f64, f64) {
         match self {

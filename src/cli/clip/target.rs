@@ -57,9 +57,8 @@ impl Wish {
 
     fn layout(&self, of: Layout, format: PixelFormat) -> Layout {
         let size = of.size();
-        let usual = if size.height >= 720 { Matrix::Bt709 } else { Matrix::Bt601 };
         // The size is one that a layout has.
-        format.plain(size, self.matrix.unwrap_or(usual), self.range).unwrap_or(of)
+        format.plain(size, self.matrix.unwrap_or(Matrix::usual(size)), self.range).unwrap_or(of)
     }
 }
 
