@@ -1,14 +1,12 @@
 //! Where a clip can be cut into segments that are rendered each by itself: at key frames, as even
 //! in frames as they allow.
 
-use ffmpeg_sidecar::command::FfmpegCommand;
-
 use super::decode::Window;
-use super::packets::lines;
-use super::probe::{Clip, FORMATS, PROTOCOLS};
-use super::program::{Programs, file_argument};
+use super::packets::entries;
+use super::probe::Clip;
+use super::program::Programs;
 use super::time::Micros;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result};
 use crate::link::Cancel;
 
 /// One packet of a stream, which is one frame as far as a container knows.
@@ -40,15 +38,9 @@ pub fn moments(
     stream: usize,
     cancel: &Cancel,
 ) -> Result<Vec<Moment>> {
-    let mut command = programs.ffprobe();
-    command.args(["-v", "level+error", "-protocol_whitelist", PROTOCOLS]);
-    command.args(["-format_whitelist", FORMATS, "-select_streams", &stream.to_string()]);
-    command.args(["-show_entries", "packet=pts,flags", "-print_format", "csv=p=0"]);
-    command.arg("-i").arg(file_argument(clip.path())?);
     let mut moments = Vec::new();
     let take = |line: &str| moments.extend(moment(line));
-    lines(programs, FfmpegCommand::from(command), cancel, take)
-        .map_err(|e| e.within(shown(clip.path())))?;
+    entries(programs, (clip.path(), stream), "packet=pts,flags", cancel, take)?;
     moments.sort_unstable();
     Ok(moments)
 }

@@ -64,19 +64,32 @@ pub(super) fn decoded(
     stream: usize,
     cancel: &Cancel,
 ) -> Result<Vec<i64>> {
-    let mut command = programs.ffprobe();
-    command.args(["-v", "level+error", "-protocol_whitelist", PROTOCOLS]);
-    command.args(["-format_whitelist", FORMATS, "-select_streams", &stream.to_string()]);
-    command.args(["-show_entries", "frame=best_effort_timestamp", "-print_format", "csv=p=0"]);
-    command.arg("-i").arg(file_argument(path)?);
     let mut times = Vec::new();
     let take = |line: &str| {
         // Side data of a frame leaves a comma behind the number, or a line without one.
         times.extend(line.split(',').next().and_then(|n| n.parse::<i64>().ok()));
     };
-    lines(programs, FfmpegCommand::from(command), cancel, take)
-        .map_err(|e| e.within(shown(path)))?;
+    entries(programs, (path, stream), "frame=best_effort_timestamp", cancel, take)?;
     Ok(times)
+}
+
+/// Gives each line of what ffprobe says of a stream when asked for `what`, in cells with commas.
+///
+/// # Errors
+/// When ffprobe fails, or `cancel` says to stop now.
+pub(super) fn entries(
+    programs: &Programs,
+    (path, stream): (&Path, usize),
+    what: &str,
+    cancel: &Cancel,
+    take: impl FnMut(&str),
+) -> Result<()> {
+    let mut command = programs.ffprobe();
+    command.args(["-v", "level+error", "-protocol_whitelist", PROTOCOLS]);
+    command.args(["-format_whitelist", FORMATS, "-select_streams", &stream.to_string()]);
+    command.args(["-show_entries", what, "-print_format", "csv=p=0"]);
+    command.arg("-i").arg(file_argument(path)?);
+    lines(programs, FfmpegCommand::from(command), cancel, take).map_err(|e| e.within(shown(path)))
 }
 
 /// A line of framemd5: a comment about a stream, or a packet's stream, dts, pts, duration, size
