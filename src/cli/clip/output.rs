@@ -20,7 +20,7 @@ use lumaloom::source::{Facts, Pattern, Turn};
 use lumaloom::stage::Sink;
 
 use super::target::Wish;
-use super::{MatrixArg, RangeArg, STDIO, Target, Upright};
+use super::{STDIO, Target, Upright};
 use crate::cli::args::{ClipArgs, EncodingArgs};
 
 /// The name that stands for nowhere; a file of that name is `./null`.
@@ -170,11 +170,11 @@ impl ClipOut {
     /// `Usage`: pictures of a format that we do not write.
     pub fn target(&self, args: &ClipArgs) -> Result<Target> {
         match &self.kind {
-            Kind::Clip | Kind::Stream | Kind::Null => Ok(Target::Frames(Wish {
-                pix_fmt: args.pix_fmt.clone(),
-                matrix: args.colorspace.map(MatrixArg::matrix),
-                range: args.color_range.map(RangeArg::range),
-            })),
+            Kind::Clip | Kind::Stream | Kind::Null => Ok(Target::Frames(Wish::new(
+                args.pix_fmt.as_deref(),
+                args.colorspace,
+                args.color_range,
+            ))),
             Kind::Sequence(_) | Kind::Animation(_) => {
                 let format = extension(&self.out).ok_or_else(|| {
                     let known: Vec<&str> = Format::all().map(Format::extension).collect();

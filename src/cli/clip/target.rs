@@ -41,6 +41,12 @@ pub struct Wish {
 const PLAYABLE: &str = "yuv420p";
 
 impl Wish {
+    /// What the options say.
+    pub fn new(pix_fmt: Option<&str>, matrix: Option<MatrixArg>, range: Option<RangeArg>) -> Self {
+        let pix_fmt = pix_fmt.map(str::to_owned);
+        Self { pix_fmt, matrix: matrix.map(MatrixArg::matrix), range: range.map(RangeArg::range) }
+    }
+
     /// The options that mean this, as a person could type them.
     pub fn arguments(&self) -> Vec<OsString> {
         [

@@ -11,7 +11,7 @@ use lumaloom::link::Cancel;
 use lumaloom::link::pipe::{self, Checksum, Header};
 use lumaloom::stage::{Computing, Order, Work, pool, run_work};
 
-use super::super::args::{MatrixArg, ModeArg, RangeArg, StageWorkArgs};
+use super::super::args::{ModeArg, StageWorkArgs};
 use super::super::clip::{Target, Upright, Wish};
 use super::super::job::{Pool, Recipe, word};
 use super::super::{assemble, clip as clips};
@@ -71,11 +71,7 @@ fn work(
             let upright = if args.upright { Upright::Always } else { Upright::IfNeeded };
             let target = Target::of(
                 recipe.encode.clone(),
-                Wish {
-                    pix_fmt: args.pix_fmt.clone(),
-                    matrix: args.colorspace.map(MatrixArg::matrix),
-                    range: args.color_range.map(RangeArg::range),
-                },
+                Wish::new(args.pix_fmt.as_deref(), args.colorspace, args.color_range),
             );
             ear.notes(&target.notes(layout, &facts), News::Person);
             let planned = clips::work(
