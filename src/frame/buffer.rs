@@ -67,13 +67,20 @@ sample!(f32, F32);
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plane {
     samples: Samples,
+    /// Samples in front of the first row.
+    start: usize,
     stride: usize,
 }
 
 impl Plane {
     /// A plane around samples that are there already, rows `stride` samples apart.
     pub fn new(samples: Samples, stride: usize) -> Self {
-        Self { samples, stride }
+        Self::within(samples, 0, stride)
+    }
+
+    /// The same where `start` samples of something else stand in front.
+    pub fn within(samples: Samples, start: usize, stride: usize) -> Self {
+        Self { samples, start, stride }
     }
 
     /// The distance of two rows, in samples.
@@ -81,24 +88,32 @@ impl Plane {
         self.stride
     }
 
-    /// The samples, padding included.
-    pub fn samples(&self) -> &Samples {
-        &self.samples
-    }
-
-    /// The samples to change, padding included.
-    pub(super) fn samples_mut(&mut self) -> &mut Samples {
-        &mut self.samples
-    }
-
     /// All samples as `T`, padding included. `None` if they are stored as another type.
     pub fn data<T: Sample>(&self) -> Option<&[T]> {
-        T::slice(&self.samples)
+        T::slice(&self.samples).map(|all| &all[self.start..])
     }
 
     /// All samples as `T`, to change. `None` if they are stored as another type.
     pub fn data_mut<T: Sample>(&mut self) -> Option<&mut [T]> {
-        T::slice_mut(&mut self.samples)
+        T::slice_mut(&mut self.samples).map(|all| &mut all[self.start..])
+    }
+
+    /// The same as they lie in memory.
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.samples {
+            Samples::U8(v) => &v[self.start..],
+            Samples::U16(v) => bytemuck::cast_slice(&v[self.start..]),
+            Samples::F32(v) => bytemuck::cast_slice(&v[self.start..]),
+        }
+    }
+
+    /// The same, to change.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        match &mut self.samples {
+            Samples::U8(v) => &mut v[self.start..],
+            Samples::U16(v) => bytemuck::cast_slice_mut(&mut v[self.start..]),
+            Samples::F32(v) => bytemuck::cast_slice_mut(&mut v[self.start..]),
+        }
     }
 }
 
@@ -122,7 +137,7 @@ impl Frame {
                     | (Depth::U10 | Depth::U16, Samples::U16(_))
                     | (Depth::F32, Samples::F32(_))
             );
-            let needed = plane.stride * (shape.height - 1) + shape.row();
+            let needed = plane.start + plane.stride * (shape.height - 1) + shape.row();
             if !typed || plane.stride < shape.row() || plane.samples.len() < needed {
                 return Err(Error::internal(format!(
                     "a plane of {} samples with stride {} does not hold {layout}",
@@ -272,6 +287,12 @@ mod tests {
         assert!(Frame::new(gray(3, 2), plane(7, 4)).is_ok(), "the last row needs no padding");
         assert!(Frame::new(gray(3, 2), plane(5, 3)).is_err());
         assert!(Frame::new(gray(3, 2), plane(6, 2)).is_err());
+        let within = |start| vec![Plane::within(Samples::U8((0..8).collect()), start, 3)];
+        assert!(Frame::new(gray(3, 2), within(3)).is_err());
+        let mut frame = Frame::new(gray(3, 2), within(2)).unwrap();
+        assert_eq!(frame.row::<u8>(0, 1).unwrap(), [5, 6, 7]);
+        assert_eq!(frame.bytes().concat(), [2, 3, 4, 5, 6, 7]);
+        assert_eq!(frame.bytes_mut().concat(), [2, 3, 4, 5, 6, 7]);
         let words = vec![Plane::new(Samples::U16(vec![0; 6]), 3)];
         assert!(Frame::new(gray(3, 2), words).is_err());
     }

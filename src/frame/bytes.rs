@@ -1,7 +1,7 @@
 //! Frames as bytes, the way pipes and raw video carry them: planes one after the other, rows
 //! without padding, samples as they lie in memory.
 
-use super::buffer::{Frame, Plane, Samples};
+use super::buffer::Frame;
 use super::layout::Layout;
 
 impl Frame {
@@ -10,11 +10,7 @@ impl Frame {
         let sample = self.layout().depth().bytes();
         let mut pieces = Vec::new();
         for (shape, plane) in self.layout().planes().zip(self.planes()) {
-            let bytes: &[u8] = match plane.samples() {
-                Samples::U8(v) => v,
-                Samples::U16(v) => bytemuck::cast_slice(v),
-                Samples::F32(v) => bytemuck::cast_slice(v),
-            };
+            let bytes = plane.bytes();
             let (row, stride) = (shape.row() * sample, plane.stride() * sample);
             if row == stride {
                 pieces.push(&bytes[..row * shape.height]);
@@ -32,7 +28,7 @@ impl Frame {
         let mut pieces = Vec::new();
         for (shape, plane) in layout.planes().zip(self.planes_mut()) {
             let (row, stride) = (shape.row() * sample, plane.stride() * sample);
-            let bytes = plane_bytes(plane);
+            let bytes = plane.bytes_mut();
             if row == stride {
                 pieces.push(&mut bytes[..row * shape.height]);
             } else {
@@ -44,16 +40,9 @@ impl Frame {
     }
 }
 
-fn plane_bytes(plane: &mut Plane) -> &mut [u8] {
-    match plane.samples_mut() {
-        Samples::U8(v) => v,
-        Samples::U16(v) => bytemuck::cast_slice_mut(v),
-        Samples::F32(v) => bytemuck::cast_slice_mut(v),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::buffer::{Plane, Samples};
     use super::super::layout::{Depth, Matrix, Model, Size, Subsampling, Ycbcr};
     use super::*;
 

@@ -45,11 +45,10 @@ impl<'a> View<'a> {
     /// Plane `index` of a frame.
     pub fn of(frame: &'a Frame, index: usize) -> Self {
         let plane = &frame.planes()[index];
-        let codes = match plane.samples() {
-            crate::frame::Samples::U8(v) => Codes::U8(v),
-            crate::frame::Samples::U16(v) => Codes::U16(v),
-            crate::frame::Samples::F32(v) => Codes::F32(v),
-        };
+        let codes = (plane.data().map(Codes::U8))
+            .or_else(|| plane.data().map(Codes::U16))
+            .or_else(|| plane.data().map(Codes::F32))
+            .expect("samples are of one of the three types");
         let max = frame.layout().depth().max() as f32;
         Self { shape: frame.layout().plane(index), stride: plane.stride(), codes, max }
     }

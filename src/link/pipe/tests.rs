@@ -10,7 +10,7 @@ use rustix::pipe::pipe;
 use super::*;
 use crate::error::{Error, Kind};
 use crate::event::Loss;
-use crate::frame::{Depth, Frame, Model, Plane, Samples, Size, Subsampling, Ycbcr};
+use crate::frame::{Depth, Frame, Model, Plane, Sample, Samples, Size, Subsampling, Ycbcr};
 use crate::link::{Ended, Item, Packet, Part, Payload, Received, channel};
 
 fn item() -> Item {
@@ -85,23 +85,21 @@ fn compact(part: &Part) -> Vec<Vec<u8>> {
     match &part.payload {
         Payload::Bytes(bytes) => vec![bytes.clone()],
         Payload::Frame(frame) => {
-            let bytes = |samples: &Samples| match samples {
-                Samples::U8(v) => v.clone(),
-                Samples::U16(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                Samples::F32(v) => v.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            let one = |index: usize| match frame.layout().depth() {
+                Depth::U8 => rows(frame, index, |v: u8| vec![v]),
+                Depth::U10 | Depth::U16 => rows(frame, index, |v: u16| v.to_le_bytes().into()),
+                Depth::F32 => rows(frame, index, |v: f32| v.to_le_bytes().into()),
             };
-            let rows = |(shape, plane): (crate::frame::PlaneShape, &Plane)| {
-                let all = bytes(plane.samples());
-                let sample = frame.layout().depth().bytes();
-                let row = |y: usize| {
-                    let start = y * plane.stride() * sample;
-                    all[start..start + shape.row() * sample].to_vec()
-                };
-                (0..shape.height).flat_map(row).collect()
-            };
-            frame.layout().planes().zip(frame.planes()).map(rows).collect()
+            (0..frame.planes().len()).map(one).collect()
         }
     }
+}
+
+/// The samples of a plane, row after row.
+fn rows<T: Sample>(frame: &Frame, index: usize, bytes: impl Fn(T) -> Vec<u8>) -> Vec<u8> {
+    let height = frame.layout().plane(index).height;
+    let rows = (0..height).flat_map(|y| frame.row::<T>(index, y).unwrap());
+    rows.flat_map(|&v| bytes(v)).collect()
 }
 
 #[test]

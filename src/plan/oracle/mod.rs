@@ -12,7 +12,7 @@ use super::Plan;
 use super::color::{codes_from_reals, reals_from_codes, rgb_from_ycbcr, ycbcr_from_rgb};
 use super::passes::{Kind, Pass, Path, Rep, Run, working_matrix};
 use crate::filter::{Map, Space};
-use crate::frame::{Depth, Frame, PlaneShape, Sample, Samples, Siting, Ycbcr};
+use crate::frame::{Depth, Frame, PlaneShape, Sample, Siting, Ycbcr};
 
 pub use reals::Reals;
 pub use time::sequence;
@@ -47,10 +47,10 @@ fn load(frame: &Frame, index: usize) -> Reals {
         let rows = (0..height).filter_map(|y| frame.row::<T>(index, y));
         rows.flatten().map(|&v| v.into() / max).collect()
     }
-    let data = match frame.planes()[index].samples() {
-        Samples::U8(_) => typed::<u8>(frame, index, max),
-        Samples::U16(_) => typed::<u16>(frame, index, max),
-        Samples::F32(_) => typed::<f32>(frame, index, max),
+    let data = match frame.layout().depth() {
+        Depth::U8 => typed::<u8>(frame, index, max),
+        Depth::U10 | Depth::U16 => typed::<u16>(frame, index, max),
+        Depth::F32 => typed::<f32>(frame, index, max),
     };
     Reals { shape, data }
 }
