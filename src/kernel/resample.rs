@@ -157,9 +157,23 @@ per_isa! {
         }
     }
 
-    /// Several components: four lanes from the pixel's first on, in two sums that take turns;
+    /// A few taps, in the order of `many`: with a count that is known there is no loop, and all
+    /// four lanes are stored, since the next pixel covers those that are too many.
+    fn few[const N: usize, const TAPS: usize](
+        source: &[f32], firsts: &[u32], weights: &[[f32; TAPS]], out: &mut [[f32; N]],
+    ) {
+        let Some(last) = out.len().checked_sub(1) else { return };
+        let flat = out.as_flattened_mut();
+        for (i, (&first, weights)) in firsts[..last].iter().zip(weights).enumerate() {
+            flat[i * N..][..4].copy_from_slice(&four(&source[first as usize * N..], N, weights));
+        }
+        let sum = four(&source[firsts[last] as usize * N..], N, &weights[last]);
+        out[last].copy_from_slice(&sum[..N]);
+    }
+
+    /// Any number of taps: four lanes from the pixel's first on, in two sums that take turns;
     /// lanes over `N` hold part of the next pixel and are dropped.
-    fn several[const N: usize](
+    fn many[const N: usize](
         source: &[f32], firsts: &[u32], weights: &[f32], taps: usize, out: &mut [[f32; N]],
     ) {
         for ((o, &first), weights) in out.iter_mut().zip(firsts).zip(weights.chunks_exact(taps)) {
@@ -175,6 +189,41 @@ per_isa! {
                 *o = a + b;
             }
         }
+    }
+}
+
+/// Four lanes of pixels of `n` components that begin with `from`.
+#[inline(always)]
+fn four<const TAPS: usize>(from: &[f32], n: usize, weights: &[f32; TAPS]) -> [f32; 4] {
+    let from = &from[..(TAPS - 1) * n + 4];
+    let mut sums = [[0.0f32; 4]; 2];
+    for (k, &w) in weights.iter().enumerate() {
+        for lane in 0..4 {
+            sums[k % 2][lane] += from[k * n + lane] * w;
+        }
+    }
+    let [a, b] = sums;
+    [a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3]]
+}
+
+/// Several components side by side.
+fn several<const N: usize>(
+    isa: Isa,
+    source: &[f32],
+    firsts: &[u32],
+    weights: &[f32],
+    taps: usize,
+    out: &mut [[f32; N]],
+) {
+    match taps {
+        2 => few(isa, source, firsts, weights.as_chunks::<2>().0, out),
+        3 => few(isa, source, firsts, weights.as_chunks::<3>().0, out),
+        4 => few(isa, source, firsts, weights.as_chunks::<4>().0, out),
+        5 => few(isa, source, firsts, weights.as_chunks::<5>().0, out),
+        6 => few(isa, source, firsts, weights.as_chunks::<6>().0, out),
+        7 => few(isa, source, firsts, weights.as_chunks::<7>().0, out),
+        8 => few(isa, source, firsts, weights.as_chunks::<8>().0, out),
+        _ => many(isa, source, firsts, weights, taps, out),
     }
 }
 
