@@ -36,7 +36,7 @@ pub use transfer::curve_between;
 use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
-use crate::frame::{BufferPool, Frame, Layout, Size, Subsampling};
+use crate::frame::{BufferPool, Frame, Layout, Plane, Samples, Size, Subsampling};
 use table::{CODECS, Codec};
 
 /// The still formats that are read and written.
@@ -100,6 +100,13 @@ pub struct Still {
     pub frame: Frame,
     /// Everything beside the pixels.
     pub metadata: Metadata,
+}
+
+/// The rows of a packed picture of bytes, one after the other in its file.
+struct InPlace {
+    /// The first one's place.
+    start: usize,
+    metadata: Metadata,
 }
 
 /// What a picture carries beside its pixels. Byte blocks are as the standards define them,
@@ -267,6 +274,26 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Header> {
 /// Broken or truncated content, or a kind that is not read, named.
 pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
     (header.format.codec().decode)(bytes, header, hint, pool)
+}
+
+/// The same from a buffer that is no longer needed: where it holds the samples as they are, it
+/// becomes the frame's.
+///
+/// # Errors
+/// As for `decode`.
+pub fn decode_owned(
+    bytes: Vec<u8>,
+    header: &Header,
+    hint: DecodeHint,
+    pool: &BufferPool,
+) -> Result<Still> {
+    let Some(InPlace { start, metadata }) = (header.format.codec().in_place)(&bytes, header)?
+    else {
+        return decode(&bytes, header, hint, pool);
+    };
+    let row = header.layout.plane(0).row();
+    let plane = Plane::within(Samples::U8(bytes), start, row);
+    Ok(Still { frame: Frame::new(header.layout, vec![plane])?, metadata })
 }
 
 /// An upper bound of the bytes that decoding holds at once: the full frame and what is beside it.

@@ -1,8 +1,8 @@
 //! The table of codecs: one row says all that the rest of the program knows of a format.
 
 use super::{
-    DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, bmp, exr, gif,
-    hdr, jpeg, packed, png, pnm, qoi, tiff, webp,
+    DecodeHint, EncodeOptions, Encoded, Format, Header, InPlace, Limits, Metadata, Still, bmp, exr,
+    gif, hdr, jpeg, packed, png, pnm, qoi, tiff, webp,
 };
 use crate::error::Result;
 use crate::event::Loss;
@@ -33,6 +33,8 @@ pub struct Codec {
     pub fit: fn(&Codec, Layout, &EncodeOptions) -> Layout,
     pub header: fn(&[u8], &Limits) -> Result<Header>,
     pub decode: fn(&[u8], &Header, DecodeHint, &BufferPool) -> Result<Still>,
+    /// Where the file holds the frame as it is, if it does.
+    pub in_place: fn(&[u8], &Header) -> Result<Option<InPlace>>,
     pub encode: fn(&Frame, &Metadata, &Header, &EncodeOptions, &BufferPool) -> Result<Encoded>,
 }
 
@@ -59,6 +61,7 @@ pub static CODECS: [Codec; 10] = [
         fit: jpeg_fit,
         header: jpeg::header,
         decode: jpeg::decode,
+        in_place: packed_away,
         encode: |frame, metadata, _, options, pool| jpeg::encode(frame, metadata, options, pool),
     },
     Codec {
@@ -76,6 +79,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: png::header,
         decode: png::decode,
+        in_place: packed_away,
         encode: png::encode,
     },
     Codec {
@@ -93,6 +97,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: webp::header,
         decode: webp::decode,
+        in_place: packed_away,
         encode: webp::encode,
     },
     Codec {
@@ -114,6 +119,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: tiff::header,
         decode: tiff::decode,
+        in_place: tiff::in_place,
         encode: tiff::encode,
     },
     Codec {
@@ -131,6 +137,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: bmp::header,
         decode: bmp::decode,
+        in_place: packed_away,
         encode: bmp::encode,
     },
     Codec {
@@ -148,6 +155,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: gif::header,
         decode: gif::decode,
+        in_place: packed_away,
         encode: gif::encode,
     },
     Codec {
@@ -165,6 +173,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: |bytes, limits| packed::header(Format::Pnm, &pnm::open(bytes)?, limits),
         decode: |bytes, header, _, pool| packed::still(pnm::open(bytes)?, header, pool),
+        in_place: packed_away,
         encode: pnm::encode,
     },
     Codec {
@@ -182,6 +191,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: |bytes, limits| packed::header(Format::Qoi, &qoi::open(bytes)?, limits),
         decode: |bytes, header, _, pool| packed::still(qoi::open(bytes)?, header, pool),
+        in_place: packed_away,
         encode: qoi::encode,
     },
     Codec {
@@ -199,6 +209,7 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: exr::header,
         decode: exr::decode,
+        in_place: packed_away,
         encode: exr::encode,
     },
     Codec {
@@ -216,9 +227,15 @@ pub static CODECS: [Codec; 10] = [
         fit: packed_fit,
         header: |bytes, limits| packed::header(Format::Hdr, &hdr::open(bytes)?, limits),
         decode: |bytes, header, _, pool| packed::still(hdr::open(bytes)?, header, pool),
+        in_place: packed_away,
         encode: hdr::encode,
     },
 ];
+
+/// What formats say that pack their samples.
+fn packed_away(_: &[u8], _: &Header) -> Result<Option<InPlace>> {
+    Ok(None)
+}
 
 /// So many quarters of the frame's bytes, and a fixed part for tables and metadata.
 fn quarters(count: u64, layout: &Layout) -> u64 {

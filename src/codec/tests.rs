@@ -103,11 +103,61 @@ fn every_layout_survives_every_lossless_format() {
 /// Equal, where it shows: GIF has one clear colour, OpenEXR multiplies by alpha.
 fn same(a: &Frame, b: &Frame, format: Format) -> bool {
     if format != Format::Gif || a.layout().model() != Model::Rgba {
-        return a.planes()[0].samples() == b.planes()[0].samples();
+        return a.bytes() == b.bytes();
     }
     let (a, b) = (a.planes()[0].data::<u8>().unwrap(), b.planes()[0].data::<u8>().unwrap());
     let mut pixels = a.chunks(4).zip(b.chunks(4));
     pixels.all(|(a, b)| a == b || (a[3] == 0 && b[3] == 0))
+}
+
+/// Where the value of a tag with `count` LONGs or SHORTs stands in a TIFF of ours.
+fn tiff_value(file: &[u8], tag: u16, kind: u16, count: u32) -> usize {
+    let entry = [&tag.to_ne_bytes()[..], &kind.to_ne_bytes(), &count.to_ne_bytes()].concat();
+    file.windows(entry.len()).position(|bytes| bytes == entry).expect("the tag is there") + 8
+}
+
+#[test]
+fn samples_that_lie_in_the_file_as_they_are_stay_there() {
+    let pool = BufferPool::new(1);
+    let owned = |file: &[u8]| {
+        let file = file.to_vec();
+        let (start, end) = (file.as_ptr() as usize, file.as_ptr() as usize + file.len());
+        let header = probe(&file, &Limits::default()).unwrap();
+        let still = decode_owned(file, &header, DecodeHint::FULL, &pool).unwrap();
+        let first = still.frame.bytes()[0].as_ptr() as usize;
+        (still, (start..end).contains(&first))
+    };
+    // Four strips, the last one shorter.
+    let tall = Layout::new(Size::new(1000, 1111), Model::Rgb, Depth::U8).unwrap();
+    let gray = Layout::new(Size::new(7, 3), Model::Gray, Depth::U8).unwrap();
+    let metadata =
+        Metadata { density: Some(Density::from_per_metre(3000, 3000)), ..Metadata::default() };
+    for layout in [tall, gray, Layout::new(Size::new(7, 3), Model::Rgba, Depth::U8).unwrap()] {
+        for (compression, stays) in [("none", true), ("lzw", false), ("packbits", false)] {
+            let frame = noise(layout, 256);
+            let file = written(&frame, &metadata, Format::Tiff, &options(Some(compression))).bytes;
+            let (still, there) = owned(&file);
+            assert_eq!(still.frame.bytes(), frame.bytes(), "{layout} {compression}");
+            assert_eq!(there, stays, "{layout} {compression}");
+            assert_eq!(still.metadata, read(&file).unwrap().1.metadata, "{layout} {compression}");
+        }
+    }
+    // Strips in another order, and grey that counts from white.
+    let mut swapped =
+        written(&noise(tall, 256), &metadata, Format::Tiff, &options(Some("none"))).bytes;
+    let list = tiff_value(&swapped, 273, 4, 4);
+    let list = u32::from_ne_bytes(*swapped[list..].first_chunk().unwrap()) as usize;
+    let (first, second) = swapped[list..list + 8].split_at_mut(4);
+    first.swap_with_slice(second);
+    let mut inverted =
+        written(&noise(gray, 256), &metadata, Format::Tiff, &options(Some("none"))).bytes;
+    let photometric = tiff_value(&inverted, 262, 3, 1);
+    inverted[photometric..photometric + 2].copy_from_slice(&0u16.to_ne_bytes());
+    for file in [swapped, inverted] {
+        let (still, there) = owned(&file);
+        assert!(!there);
+        assert_eq!(still.frame.bytes(), read(&file).unwrap().1.frame.bytes());
+    }
 }
 
 #[test]

@@ -100,8 +100,7 @@ impl StillWork {
         notes.pixels = header.layout.size().pixels();
         let hint = plan.hint();
         let hint = DecodeHint { luma_only: hint.luma_only, shrink: hint.shrink };
-        let still = codec::decode(&bytes, &header, hint, &self.pool)?;
-        drop(bytes);
+        let still = codec::decode_owned(bytes, &header, hint, &self.pool)?;
         self.in_time(&watch)?;
         let frame = plan.apply(still.frame, bands, &self.pool)?;
         self.in_time(&watch)?;

@@ -5,11 +5,11 @@ mod pixels;
 mod tags;
 mod write;
 
-use super::{DecodeHint, Format, Header, Limits, Metadata, Still, packed};
+use super::{DecodeHint, Format, Header, InPlace, Limits, Metadata, Still, packed};
 use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
-use crate::frame::BufferPool;
+use crate::frame::{BufferPool, Depth};
 use page::{Color, Page};
 
 pub use write::encode;
@@ -51,6 +51,20 @@ pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -
     let frame = pixels::read(&mut page, header.layout, pool)?;
     let metadata = Metadata { icc: header.icc.clone(), ..tags::read(&mut page.decoder) };
     Ok(Still { frame, metadata })
+}
+
+/// Where the samples lie, if the frame is what the file has: bytes, in rows without gaps.
+pub fn in_place(bytes: &[u8], header: &Header) -> Result<Option<InPlace>> {
+    if header.layout.depth() != Depth::U8 {
+        return Ok(None);
+    }
+    let mut page = Page::open(bytes, &Limits { max_pixels: u64::MAX })?;
+    if page.layout()? != header.layout {
+        return Err(Error::internal("a TIFF's header and pixels differ in layout"));
+    }
+    let Some(start) = pixels::start(&mut page, bytes, header.layout) else { return Ok(None) };
+    let metadata = Metadata { icc: header.icc.clone(), ..tags::read(&mut page.decoder) };
+    Ok(Some(InPlace { start, metadata }))
 }
 
 fn broken(error: impl std::fmt::Display) -> Error {
