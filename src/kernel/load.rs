@@ -67,7 +67,8 @@ per_isa! {
         }
     }
 
-    fn clamp_all(values: &mut [f32]) {
+    /// To 0..=1; NaN becomes 0.
+    pub(in crate::kernel) fn clamp_all(values: &mut [f32]) {
         for v in values {
             *v = clamp(*v);
         }

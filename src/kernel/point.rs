@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::dispatch::{Isa, per_isa};
+use super::load::clamp_all;
 use super::lookup::Lookup;
 use super::{BoxRows, Rows};
 use crate::filter::{Curve, PixelFunction};
 
-/// One step of a pointwise run. Nothing is clamped or rounded between steps.
+/// One step of a pointwise run. Nothing is rounded between steps, nor clamped but by [`Step::Clamp`].
 #[derive(Clone, Debug)]
 pub enum Step {
     /// Each of the three components through its table.
@@ -19,11 +20,13 @@ pub enum Step {
     Exact([Curve; 3]),
     /// Any function, in `f64` at every pixel.
     Pixel(Arc<dyn PixelFunction>),
+    /// To 0..=1, where a run begins or ends at an area operation.
+    Clamp,
 }
 
 /// Pixels that go through all steps before the next do: three components of them and a table
 /// of 4,335 entries stay in the first-level cache.
-pub(in crate::kernel) const BLOCK: usize = 64;
+pub(in crate::kernel) const BLOCK: usize = 256;
 
 /// The components of a block of pixels, apart.
 pub(in crate::kernel) type Block = [[f32; BLOCK]; 3];
@@ -49,7 +52,10 @@ impl Step {
             }
             Self::Matrix(m) => {
                 spread(colors, block);
-                matrix(isa, m, block);
+                matrix(isa, m, len, block);
+            }
+            Self::Clamp => {
+                block.iter_mut().take(used).for_each(|values| clamp_all(isa, &mut values[..len]));
             }
             Self::Exact(curves) => {
                 for (values, curve) in block.iter_mut().zip(curves).take(used) {
@@ -79,16 +85,16 @@ fn spread(colors: Colors, block: &mut Block) {
 }
 
 per_isa! {
-    fn matrix(m: &[[f32; 4]; 3], block: &mut Block) {
+    fn matrix(m: &[[f32; 4]; 3], len: usize, block: &mut Block) {
         let [r, g, b] = block;
-        for ((r, g), b) in r.iter_mut().zip(g.iter_mut()).zip(b.iter_mut()) {
+        for ((r, g), b) in r[..len].iter_mut().zip(&mut g[..len]).zip(&mut b[..len]) {
             let v = [*r, *g, *b];
             let out = m.map(|m| m[0] * v[0] + m[1] * v[1] + m[2] * v[2] + m[3]);
             [*r, *g, *b] = out;
         }
     }
 
-    fn split3(pixels: &[f32], block: &mut Block) {
+    pub(in crate::kernel) fn split3(pixels: &[f32], block: &mut Block) {
         let [r, g, b] = block;
         for (((p, r), g), b) in pixels.chunks_exact(3).zip(r).zip(g).zip(b) {
             [*r, *g, *b] = [p[0], p[1], p[2]];
@@ -102,7 +108,7 @@ per_isa! {
         }
     }
 
-    fn join3(block: &Block, pixels: &mut [f32]) {
+    pub(in crate::kernel) fn join3(block: &Block, pixels: &mut [f32]) {
         let [r, g, b] = block;
         for (((p, r), g), b) in pixels.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
             [p[0], p[1], p[2]] = [*r, *g, *b];

@@ -98,36 +98,64 @@ pub(in crate::kernel) fn shifted(
 /// latency of an addition.
 const WIDE: usize = 64;
 
+/// The columns of a row of `len` in blocks of [`WIDE`]. The last one ends with the row, over
+/// columns of the one before it: doing some twice is cheaper than doing them one by one. A row
+/// that is shorter is one block.
+fn blocks(len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..len.div_ceil(WIDE)).map(move |k| {
+        let end = len.min((k + 1) * WIDE);
+        end.saturating_sub(WIDE)..end
+    })
+}
+
+/// Up to [`WIDE`] columns of [`symmetric_sum`], from column `at` on.
+#[inline(always)]
+fn symmetric_columns(rows: &[&[f32]], half: &[f32], at: usize, out: &mut [f32]) {
+    let (before, rest) = rows.split_at(half.len() - 1);
+    let (middle, after) = (rest[0], &rest[1..]);
+    let (weight, weights) = (half[0], &half[1..]);
+    let pairs = || before.iter().rev().zip(after).zip(weights);
+    if let Ok(out) = <&mut [f32; WIDE]>::try_from(&mut *out) {
+        let mut sum = [0.0f32; WIDE];
+        for (s, v) in sum.iter_mut().zip(&middle[at..at + WIDE]) {
+            *s = v * weight;
+        }
+        for ((a, b), &w) in pairs() {
+            let (a, b) = (&a[at..at + WIDE], &b[at..at + WIDE]);
+            for ((s, a), b) in sum.iter_mut().zip(a).zip(b) {
+                *s += (a + b) * w;
+            }
+        }
+        *out = sum;
+        return;
+    }
+    for (at, out) in (at..).zip(out) {
+        let mut sum = middle[at] * weight;
+        for ((a, b), &w) in pairs() {
+            sum += (a[at] + b[at]) * w;
+        }
+        *out = sum;
+    }
+}
+
 per_isa! {
     /// `half[0] * middle + sum of half[k] * (row before + row after)`, from the middle outwards.
     /// `rows` are `2 * half.len() - 1`, each as long as `out`.
     pub(in crate::kernel) fn symmetric_sum(rows: &[&[f32]], half: &[f32], out: &mut [f32]) {
-        let (before, rest) = rows.split_at(half.len() - 1);
-        let (middle, after) = (rest[0], &rest[1..]);
-        let (weight, weights) = (half[0], &half[1..]);
-        let mut chunks = out.chunks_exact_mut(WIDE);
-        let mut at = 0;
-        for out in &mut chunks {
-            let mut sum = [0.0f32; WIDE];
-            for (s, v) in sum.iter_mut().zip(&middle[at..at + WIDE]) {
-                *s = v * weight;
-            }
-            for ((a, b), &w) in before.iter().rev().zip(after).zip(weights) {
-                let (a, b) = (&a[at..at + WIDE], &b[at..at + WIDE]);
-                for ((s, a), b) in sum.iter_mut().zip(a).zip(b) {
-                    *s += (a + b) * w;
-                }
-            }
-            out.copy_from_slice(&sum);
-            at += WIDE;
+        for columns in blocks(out.len()) {
+            symmetric_columns(rows, half, columns.start, &mut out[columns]);
         }
-        for out in chunks.into_remainder() {
-            let mut sum = middle[at] * weight;
-            for ((a, b), &w) in before.iter().rev().zip(after).zip(weights) {
-                sum += (a[at] + b[at]) * w;
+    }
+
+    /// The same for `outs.len()` rows that follow each other; `rows` are so many more, less one.
+    /// A row that several of them need is taken from the second-level cache once.
+    pub(in crate::kernel) fn symmetric_sums(rows: &[&[f32]], half: &[f32], outs: &mut [Vec<f32>]) {
+        let count = 2 * half.len() - 1;
+        for columns in blocks(outs[0].len()) {
+            for (k, out) in outs.iter_mut().enumerate() {
+                let out = &mut out[columns.clone()];
+                symmetric_columns(&rows[k..k + count], half, columns.start, out);
             }
-            *out = sum;
-            at += 1;
         }
     }
 
@@ -135,27 +163,25 @@ per_isa! {
     pub(in crate::kernel) fn weighted_sum(
         rows: &[&[f32]], weights: &[f32], bias: f32, out: &mut [f32],
     ) {
-        let mut chunks = out.chunks_exact_mut(WIDE);
-        let mut at = 0;
-        for out in &mut chunks {
-            let mut sum = [0.0f32; WIDE];
-            for (row, &w) in rows.iter().zip(weights) {
-                for (s, v) in sum.iter_mut().zip(&row[at..at + WIDE]) {
-                    *s += v * w;
+        for columns in blocks(out.len()) {
+            let (at, out) = (columns.start, &mut out[columns]);
+            if let Ok(out) = <&mut [f32; WIDE]>::try_from(&mut *out) {
+                let mut sum = [0.0f32; WIDE];
+                for (row, &w) in rows.iter().zip(weights) {
+                    for (s, v) in sum.iter_mut().zip(&row[at..at + WIDE]) {
+                        *s += v * w;
+                    }
                 }
+                *out = sum.map(|s| s + bias);
+                continue;
             }
-            for (o, s) in out.iter_mut().zip(sum) {
-                *o = s + bias;
+            for (at, out) in (at..).zip(out) {
+                let mut sum = 0.0;
+                for (row, &w) in rows.iter().zip(weights) {
+                    sum += row[at] * w;
+                }
+                *out = sum + bias;
             }
-            at += WIDE;
-        }
-        for out in chunks.into_remainder() {
-            let mut sum = 0.0;
-            for (row, &w) in rows.iter().zip(weights) {
-                sum += row[at] * w;
-            }
-            *out = sum + bias;
-            at += 1;
         }
     }
 }

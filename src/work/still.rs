@@ -27,6 +27,9 @@ pub struct StillOptions {
     pub timeout: Option<Duration>,
 }
 
+/// Buffers that a thread has in use at most: the planes of a frame, and of what is made of it.
+const FRAME_BUFFERS: usize = 2 * 3;
+
 /// Puts a chain on coded pictures. Needs no file and no network.
 pub struct StillWork {
     chain: Chain,
@@ -39,7 +42,7 @@ pub struct StillWork {
 impl StillWork {
     /// A work for a pool of `threads` threads.
     pub fn new(chain: Chain, options: StillOptions, threads: usize) -> Self {
-        let (plans, pool) = (Plans::default(), BufferPool::new(2 * threads));
+        let (plans, pool) = (Plans::default(), BufferPool::new(FRAME_BUFFERS * threads));
         Self { chain, options, plans, pool, threads }
     }
 

@@ -4,7 +4,7 @@ use super::lines::{Lines, Source};
 use super::sums::{add_ends, change_sums, comb, integrate_down, scale_sums};
 use crate::kernel::Numbers;
 use crate::kernel::fixed::UNIT;
-use crate::kernel::ring::{Ring, around, replicated, symmetric_sum};
+use crate::kernel::ring::{Ring, around, replicated, symmetric_sum, symmetric_sums};
 use crate::kernel::spline::Spline;
 use crate::kernel::taps::{BoxWindow, Running, Taps};
 
@@ -14,7 +14,7 @@ const LEAST_BOX: usize = 10;
 
 /// How columns are averaged.
 pub(super) enum Down {
-    Weights(Vec<f32>),
+    Weights(WeightedColumns),
     Box(BoxColumns),
     Spline(Box<SplineColumns>),
 }
@@ -28,14 +28,14 @@ impl Down {
             Some(Running::Spline(spline)) => {
                 Self::Spline(Box::new(SplineColumns::new(spline.clone())))
             }
-            _ => Self::Weights(taps.half().to_vec()),
+            _ => Self::Weights(WeightedColumns::new(taps.half())),
         }
     }
 
     /// Rows that it needs on each side.
     pub fn reach(&self) -> usize {
         match self {
-            Self::Weights(half) => half.len() - 1,
+            Self::Weights(columns) => columns.half.len() - 1,
             Self::Box(columns) => columns.window.reach(),
             Self::Spline(columns) => columns.spline.reach(),
         }
@@ -49,14 +49,7 @@ impl Down {
     /// The average around row `y`. Afterwards `lines` has row `y`.
     pub fn row(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, out: &mut [f32]) {
         match self {
-            Self::Weights(half) => {
-                let (radius, height) = (half.len() - 1, lines.shape.height);
-                let (first, last) = around(y, radius, height);
-                lines.need(source, first, last);
-                let rows: Vec<&[f32]> =
-                    replicated(y, radius, height).map(|y| &*lines.row(y).values).collect();
-                symmetric_sum(source.isa, &rows, half, out);
-            }
+            Self::Weights(columns) => columns.row(lines, source, y, out),
             Self::Box(columns) => columns.row(lines, source, y, out),
             Self::Spline(columns) => columns.row(lines, source, y, out),
         }
@@ -67,7 +60,10 @@ impl Down {
         let row = lines.shape.row() as u64;
         let kept = |rows: usize| rows.min(lines.shape.height) as u64 * lines.bytes();
         match self {
-            Self::Weights(half) => kept(2 * half.len() - 1),
+            Self::Weights(columns) => {
+                let batch = BATCH.min(lines.shape.height);
+                kept(2 * columns.half.len() - 2 + batch) + 4 * row * batch as u64
+            }
             Self::Box(columns) => kept(2 * columns.window.reach() + 2) + 8 * row,
             Self::Spline(columns) => {
                 let Spline { step, .. } = columns.spline;
@@ -86,7 +82,7 @@ impl Down {
     /// Bytes that are taken now, lines not among them.
     pub fn taken(&self) -> usize {
         match self {
-            Self::Weights(_) => 0,
+            Self::Weights(columns) => 4 * columns.ready.iter().map(Vec::capacity).sum::<usize>(),
             Self::Box(columns) => 8 * columns.sums.capacity(),
             Self::Spline(columns) => {
                 let totals = columns.totals.iter().chain(columns.sums.all());
@@ -94,6 +90,48 @@ impl Down {
                     + 4 * columns.splines.all().map(Vec::capacity).sum::<usize>()
             }
         }
+    }
+}
+
+/// Rows that are averaged at a time: each of the many rows around them is read for all of them
+/// while it is in the first-level cache.
+const BATCH: usize = 4;
+
+/// A weighted sum along columns.
+pub(super) struct WeightedColumns {
+    half: Vec<f32>,
+    /// Rows made along with the one that was asked for, and that one.
+    ready: Vec<Vec<f32>>,
+    /// The number of the first of them.
+    start: usize,
+    /// How many of them there are.
+    made: usize,
+}
+
+impl WeightedColumns {
+    fn new(half: &[f32]) -> Self {
+        Self { half: half.to_vec(), ready: Vec::new(), start: 0, made: 0 }
+    }
+
+    fn row(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, out: &mut [f32]) {
+        if !(self.start..self.start + self.made).contains(&y) {
+            self.make(lines, source, y, out.len());
+        }
+        out.copy_from_slice(&self.ready[y - self.start]);
+    }
+
+    fn make(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, len: usize) {
+        let (radius, height) = (self.half.len() - 1, lines.shape.height);
+        let count = BATCH.min(height - y);
+        lines.need(source, y.saturating_sub(radius), (y + count - 1 + radius).min(height - 1));
+        let at = |k: usize| (y + k).saturating_sub(radius).min(height - 1);
+        let rows: Vec<&[f32]> =
+            (0..2 * radius + count).map(|k| &*lines.row(at(k)).values).collect();
+        self.ready.resize_with(BATCH, Vec::new);
+        let ready = &mut self.ready[..count];
+        ready.iter_mut().for_each(|row| row.resize(len, 0.0));
+        symmetric_sums(source.isa, &rows, &self.half, ready);
+        (self.start, self.made) = (y, count);
     }
 }
 

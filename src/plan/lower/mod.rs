@@ -4,16 +4,18 @@
 mod area;
 mod geometry;
 
+use std::sync::Arc;
+
 use super::bands;
 use super::direct::{Direct, Steps};
-use super::passes::{Kind, Pass, Path, Run};
+use super::passes::{Kind, Pass, Path, Rep, Run};
 use super::run::{Fused, OnPlanes};
 use super::tables::Class;
 use crate::filter::{Curve, Dihedral, Kernel};
 use crate::frame::{Depth, Layout, PlaneShape};
 use crate::kernel::{
-    BoxRows, ClampRows, Flatten, Lift, Lower, PickRows, PlanarPoint, PointRows, Precision, Slab,
-    TakePlane, Wide,
+    BoxRows, ClampRows, Flatten, Lift, Lower, PickRows, PlanarPoint, PointRows, Precision, Sited,
+    Slab, Step, TakePlane, Through, Wide,
 };
 
 /// Makes a row producer on top of another.
@@ -63,14 +65,10 @@ impl Program {
         };
         let wide = if class == Class::Codes(Precision::Eight) { Wide::U16 } else { Wide::F32 };
         let shapes: Vec<PlaneShape> = input.planes().collect();
-        let mut lowering = Lowering { class, segments: vec![Segment::rows(shapes)] };
+        let mut lowering =
+            Lowering { class, segments: vec![Segment::rows(shapes)], unclamped: false };
         for (index, pass) in passes.iter().enumerate() {
-            lowering.pass(pass);
-            let last = index + 1 == passes.len();
-            // The last pass is clamped as it is stored.
-            if !last && class != Class::Floats {
-                lowering.push(shapes_after(pass), |up| Box::new(ClampRows::new(up)));
-            }
+            lowering.pass(pass, index + 1 == passes.len());
         }
         let curve = |curve: &Curve| class.gray_step(curve);
         let fused = |fused: &[Fused]| class.steps(fused);
@@ -116,13 +114,12 @@ impl Segment {
     }
 }
 
-fn shapes_after(pass: &Pass) -> Vec<PlaneShape> {
-    pass.to().shapes()
-}
-
 struct Lowering {
     class: Class,
     segments: Vec<Segment>,
+    /// What the last producer gives is still to be clamped. At the end it stays so: rows are
+    /// clamped as they are stored.
+    unclamped: bool,
 }
 
 impl Lowering {
@@ -155,34 +152,52 @@ impl Lowering {
         self.segments.push(segment);
     }
 
-    fn pass(&mut self, pass: &Pass) {
+    fn pass(&mut self, pass: &Pass, last: bool) {
         match pass {
-            Pass::Run(run) => self.run(run),
-            Pass::Area { area, rep } => self.area(area, rep),
-            Pass::Geometry { geometry, from, to } => self.geometry(geometry, from, to),
+            Pass::Run(run) => match &run.path {
+                Path::Pixels(fused) => return self.pixels(run, fused, last),
+                path => {
+                    self.clamp();
+                    self.run(path, run.to.kind, run.to.shapes());
+                }
+            },
+            Pass::Area { area, rep } => {
+                self.clamp();
+                self.area(area, rep);
+            }
+            Pass::Geometry { geometry, from, to } => {
+                self.clamp();
+                self.geometry(geometry, from, to);
+            }
+        }
+        self.unclamped = true;
+    }
+
+    /// Clamps what has been left to clamp.
+    fn clamp(&mut self) {
+        if std::mem::take(&mut self.unclamped) && self.class != Class::Floats {
+            let shapes = self.last().shapes.clone();
+            self.push(shapes, |up| Box::new(ClampRows::new(up)));
         }
     }
 
-    fn run(&mut self, run: &Run) {
-        let to = run.to.shapes();
-        match &run.path {
-            Path::Planes(planes) if run.to.kind == Kind::Gray => {
+    /// A run on the components that are there.
+    fn run(&mut self, path: &Path, kind: Kind, to: Vec<PlaneShape>) {
+        match path {
+            Path::Planes(planes) if kind == Kind::Gray => {
                 let luma = self.class.gray_step(&planes.luma);
-                self.push(to.clone(), move |up| {
+                self.push(to, move |up| {
                     let up = Box::new(TakePlane::new(up, 0, 3));
                     Box::new(PointRows::new(up, luma.clone(), 1))
                 });
             }
             Path::Planes(planes) => self.planar(planes, to),
-            Path::Gray(curve) => {
-                if curve.is_identity() {
-                    return;
-                }
+            Path::Gray(curve) if !curve.is_identity() => {
                 let steps = self.class.gray_step(curve);
                 let components = to[0].components;
                 self.push(to, move |up| Box::new(PointRows::new(up, steps.clone(), components)));
             }
-            Path::Pixels(fused) => self.pixels(run, fused, to),
+            Path::Gray(_) | Path::Pixels(_) => {}
         }
     }
 
@@ -193,52 +208,75 @@ impl Lowering {
         self.push(to, move |up| Box::new(PlanarPoint::new(up, luma.clone(), chroma)));
     }
 
-    fn pixels(&mut self, run: &Run, fused: &[Fused], to: Vec<PlaneShape>) {
-        let from_shapes = run.from.shapes();
-        let alpha = run.from.alpha;
-        let full =
-            PlaneShape { components: 3 + usize::from(alpha), shift_x: 0, shift_y: 0, ..to[0] };
-        match run.from.kind {
-            Kind::Planes(y) => {
-                let siting = y.siting;
-                let planes = three(&from_shapes);
-                self.push(vec![full], move |up| Box::new(Lift::new(up, planes, siting)));
+    /// A run on three components at full size. Where alpha does not stand beside them, clamping
+    /// is a step among its own.
+    fn pixels(&mut self, run: &Run, fused: &[Fused], last: bool) {
+        let (from, to) = (&run.from, &run.to);
+        let alpha = from.alpha;
+        let planes = |rep: &Rep| match rep.kind {
+            Kind::Planes(y) => Some(Sited { shapes: three(&rep.shapes()), siting: y.siting }),
+            _ => None,
+        };
+        let (lifted, lowered) = (planes(from), planes(to));
+        let mut steps = self.class.steps(fused).to_vec();
+        if lifted.is_none() && !alpha && self.class != Class::Floats {
+            if std::mem::take(&mut self.unclamped) {
+                steps.insert(0, Step::Clamp);
             }
-            Kind::Gray => {
-                let map: &[usize] = if alpha { &[0, 0, 0, 1] } else { &[0, 0, 0] };
-                self.push(vec![full], move |up| {
-                    Box::new(PickRows::new(up, 1 + usize::from(alpha), map))
-                });
+        } else {
+            self.clamp();
+        }
+        let ends = lowered.is_none() && !alpha && self.class != Class::Floats;
+        if ends && !last {
+            steps.push(Step::Clamp);
+        }
+        self.unclamped = !ends;
+        let steps: Arc<[Step]> = steps.into();
+        let (leaving, size) =
+            (to.shapes(), PlaneShape { shift_x: 0, shift_y: 0, ..to.shapes()[0] });
+        let full = PlaneShape { components: 3 + usize::from(alpha), ..size };
+        match (lifted, lowered) {
+            (Some(from), Some(to)) => {
+                self.push(leaving, move |up| Box::new(Through::new(up, from, steps.clone(), to)));
+                return;
             }
-            Kind::Rgb | Kind::Full(_) => {}
+            (Some(from), None) => {
+                self.push(vec![full], move |up| Box::new(Lift::new(up, from, steps.clone())));
+            }
+            (None, Some(to)) if !alpha && from.kind != Kind::Gray => {
+                self.push(leaving, move |up| Box::new(Lower::new(up, steps.clone(), to)));
+                return;
+            }
+            _ => {
+                if from.kind == Kind::Gray {
+                    let map: &[usize] = if alpha { &[0, 0, 0, 1] } else { &[0, 0, 0] };
+                    self.push(vec![full], move |up| {
+                        Box::new(PickRows::new(up, 1 + usize::from(alpha), map))
+                    });
+                }
+                if !steps.is_empty() {
+                    let components = full.components;
+                    self.push(vec![full], move |up| {
+                        Box::new(PointRows::new(up, steps.clone(), components))
+                    });
+                }
+            }
         }
-        if !fused.is_empty() {
-            let steps = self.class.steps(fused);
-            let components = full.components;
-            self.push(vec![full], move |up| {
-                Box::new(PointRows::new(up, steps.clone(), components))
-            });
-        }
-        let opaque = PlaneShape { components: 3, ..full };
-        if alpha && !run.to.alpha {
-            let mut white = run.to.color([1.0; 4]).map(|v| v as f32);
-            if run.to.kind == Kind::Gray {
+        if alpha && !to.alpha {
+            let opaque = PlaneShape { components: 3, ..full };
+            let mut white = to.color([1.0; 4]).map(|v| v as f32);
+            if to.kind == Kind::Gray {
                 white = [1.0, 0.0, 0.0, 1.0];
             }
             self.push(vec![opaque], move |up| Box::new(Flatten::new(up, &white[..3])));
         }
-        match run.to.kind {
-            Kind::Planes(y) => {
-                let siting = y.siting;
-                let planes = three(&to);
-                self.push(to, move |up| Box::new(Lower::new(up, planes, siting)));
-            }
-            Kind::Gray => {
-                let map: &[usize] = if run.to.alpha { &[0, 3] } else { &[0] };
-                let from = if run.to.alpha { 4 } else { 3 };
-                self.push(to, move |up| Box::new(PickRows::new(up, from, map)));
-            }
-            Kind::Rgb | Kind::Full(_) => {}
+        if let Some(to) = lowered {
+            let none: Arc<[Step]> = Arc::new([]);
+            self.push(leaving, move |up| Box::new(Lower::new(up, none.clone(), to)));
+        } else if to.kind == Kind::Gray {
+            let map: &[usize] = if to.alpha { &[0, 3] } else { &[0] };
+            let from = if to.alpha { 4 } else { 3 };
+            self.push(leaving, move |up| Box::new(PickRows::new(up, from, map)));
         }
     }
 }
