@@ -57,8 +57,10 @@ impl<'a> Surroundings<'a> {
 /// `sum(weights * v) + bias` over a window, not mirrored. Edges replicate.
 pub struct ConvolveRows<'a> {
     rows: Surroundings<'a>,
-    /// Offset in the window (column, row) and factor, row by row, without those that are 0.
-    weights: Vec<(usize, usize, f32)>,
+    /// Offsets in the window (column, row), those of equal weights together.
+    places: Vec<(usize, usize)>,
+    /// The weights that are not 0, and how many places each has: equal ones are multiplied once.
+    groups: Vec<(f32, usize)>,
     bias: f32,
     mask: Components,
     isa: Isa,
@@ -77,10 +79,20 @@ impl<'a> ConvolveRows<'a> {
     ) -> Self {
         let height = weights.len() / width;
         assert!(width % 2 == 1 && height % 2 == 1 && weights.len() == width * height, "odd sides");
-        let weights = weights.iter().enumerate().filter(|(_, w)| **w != 0.0);
+        let (mut places, mut groups) = (Vec::new(), Vec::<(f32, usize)>::new());
+        for weight in weights.iter().map(|w| *w as f32).filter(|w| *w != 0.0) {
+            if groups.iter().any(|(known, _)| *known == weight) {
+                continue;
+            }
+            let before = places.len();
+            let equal = weights.iter().enumerate().filter(|(_, w)| **w as f32 == weight);
+            places.extend(equal.map(|(i, _)| (i % width, i / width)));
+            groups.push((weight, places.len() - before));
+        }
         Self {
             rows: Surroundings::new(up, shapes, enabled, (width / 2, height / 2)),
-            weights: weights.map(|(i, &w)| (i % width, i / width, w as f32)).collect(),
+            places,
+            groups,
             bias: bias as f32,
             mask,
             isa: Isa::best(),
@@ -102,13 +114,12 @@ impl Rows for ConvolveRows<'_> {
 
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
         let (rx, ry) = self.rows.radius;
-        let Self { rows, weights, bias, mask, isa } = self;
+        let Self { rows, places, groups, bias, mask, isa } = self;
         rows.visit(plane, y, out, |shape, rows, out| {
             let n = shape.components;
-            let part = |&(x, y, _): &(usize, usize, f32)| &rows[y][x * n..x * n + shape.row()];
-            let parts: Vec<&[f32]> = weights.iter().map(part).collect();
-            let factors: Vec<f32> = weights.iter().map(|w| w.2).collect();
-            weighted_sum(*isa, &parts, &factors, *bias, out);
+            let part = |&(x, y): &(usize, usize)| &rows[y][x * n..x * n + shape.row()];
+            let parts: Vec<&[f32]> = places.iter().map(part).collect();
+            weighted_sum(*isa, &parts, groups, *bias, out);
             keep(*mask, n, &rows[ry][rx * n..rx * n + shape.row()], out);
         });
     }

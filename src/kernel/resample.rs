@@ -137,7 +137,8 @@ impl Rows for ResampleRows<'_> {
             return out.copy_from_slice(p.ring.row(first));
         }
         let rows: Vec<&[f32]> = (first..first + count).map(|y| p.ring.row(y).as_slice()).collect();
-        weighted_sum(isa, &rows, weights, 0.0, out);
+        let groups: Vec<(f32, usize)> = weights.iter().map(|weight| (*weight, 1)).collect();
+        weighted_sum(isa, &rows, &groups, 0.0, out);
     }
 }
 

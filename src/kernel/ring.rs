@@ -159,31 +159,53 @@ per_isa! {
         }
     }
 
-    /// `sum of weights[k] * rows[k] + bias`, in order, the bias last. Rows are as long as `out`.
+    /// `sum of weight * (sum of so many rows) + bias` over `groups`, in order, after the bias. Rows
+    /// are as long as `out`.
     pub(in crate::kernel) fn weighted_sum(
-        rows: &[&[f32]], weights: &[f32], bias: f32, out: &mut [f32],
+        rows: &[&[f32]], groups: &[(f32, usize)], bias: f32, out: &mut [f32],
     ) {
         for columns in blocks(out.len()) {
             let (at, out) = (columns.start, &mut out[columns]);
             if let Ok(out) = <&mut [f32; WIDE]>::try_from(&mut *out) {
-                let mut sum = [0.0f32; WIDE];
-                for (row, &w) in rows.iter().zip(weights) {
-                    for (s, v) in sum.iter_mut().zip(&row[at..at + WIDE]) {
-                        *s += v * w;
-                    }
+                weighted_columns(rows, groups, bias, at, out);
+            } else {
+                for (at, out) in (at..).zip(out) {
+                    let mut one = [0.0; 1];
+                    weighted_columns(rows, groups, bias, at, &mut one);
+                    *out = one[0];
                 }
-                *out = sum.map(|s| s + bias);
-                continue;
-            }
-            for (at, out) in (at..).zip(out) {
-                let mut sum = 0.0;
-                for (row, &w) in rows.iter().zip(weights) {
-                    sum += row[at] * w;
-                }
-                *out = sum + bias;
             }
         }
     }
+}
+
+/// `N` columns of [`weighted_sum`], from column `at` on.
+#[inline(always)]
+fn weighted_columns<const N: usize>(
+    rows: &[&[f32]],
+    groups: &[(f32, usize)],
+    bias: f32,
+    at: usize,
+    out: &mut [f32; N],
+) {
+    let mut total = [bias; N];
+    let mut rest = rows;
+    for &(weight, count) in groups {
+        let (group, after) = rest.split_at(count);
+        rest = after;
+        let Some((first, others)) = group.split_first() else { continue };
+        let mut sum = [0.0f32; N];
+        sum.copy_from_slice(&first[at..at + N]);
+        for row in others {
+            for (s, v) in sum.iter_mut().zip(&row[at..at + N]) {
+                *s += v;
+            }
+        }
+        for (total, s) in total.iter_mut().zip(sum) {
+            *total += s * weight;
+        }
+    }
+    *out = total;
 }
 
 /// Puts the components that an operation leaves alone back from `original`, a row without
