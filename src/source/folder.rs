@@ -1,7 +1,7 @@
 //! The source of a folder job: files, read whole.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::OFlags;
 
 use super::argument::special;
+use super::halves;
 use super::search::mtime_ns;
 pub use super::walk::{Inputs, WalkOptions, plan_inputs};
 use crate::error::{Error, Result, shown};
@@ -70,19 +71,19 @@ impl Source for FolderSource {
 /// must know of it.
 fn load(item: &mut Item) -> Result<Vec<u8>> {
     let failed = |doing, e| Error::io(doing, &item.input, &e);
-    let mut file = open(&item.input)?;
+    let file = open(&item.input)?;
     let before = file.metadata().map_err(|e| failed("inspect", e))?;
     // Memory was asked for with the listed size. A file that grows is being written anyway.
     if before.len() > item.size {
         return Err(changed(&item.input, item.size, before.len()));
     }
     let size = usize::try_from(before.len()).unwrap_or(usize::MAX);
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(size).map_err(|_| {
-        Error::system(format!("{}: no memory for {size} bytes", shown(&item.input)))
+    let bytes = halves::read(&file, size).map_err(|e| match e.kind() {
+        ErrorKind::OutOfMemory => {
+            Error::system(format!("{}: no memory for {size} bytes", shown(&item.input)))
+        }
+        _ => failed("read", e),
     })?;
-    let read = (&mut file).take(before.len()).read_to_end(&mut bytes);
-    read.map_err(|e| failed("read", e))?;
     let after = file.metadata().map_err(|e| failed("inspect", e))?;
     if bytes.len() != size || after.len() != before.len() || mtime_ns(&after) != mtime_ns(&before) {
         return Err(changed(&item.input, before.len(), after.len()));

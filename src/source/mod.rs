@@ -6,6 +6,7 @@ pub mod facts;
 pub mod folder;
 pub mod frames;
 mod glob;
+mod halves;
 pub mod manifest;
 pub mod pattern;
 mod search;
