@@ -28,6 +28,12 @@ impl Rows for PickRows<'_> {
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
         self.pixels.resize(out.len() / self.map.len() * self.from, 0.0);
         self.up.row(plane, y, &mut self.pixels);
+        match (self.map.as_slice(), self.from) {
+            // Grey from colour is the usual case, and needs no loop over the map.
+            (&[index], 3) => return one(self.pixels.as_chunks::<3>().0, index, out),
+            (&[index], 4) => return one(self.pixels.as_chunks::<4>().0, index, out),
+            _ => {}
+        }
         for (out, pixel) in
             out.chunks_exact_mut(self.map.len()).zip(self.pixels.chunks_exact(self.from))
         {
@@ -35,6 +41,13 @@ impl Rows for PickRows<'_> {
                 *value = pixel[index];
             }
         }
+    }
+}
+
+/// Component `index` of each pixel.
+fn one<const N: usize>(pixels: &[[f32; N]], index: usize, out: &mut [f32]) {
+    for (value, pixel) in out.iter_mut().zip(pixels) {
+        *value = pixel[index];
     }
 }
 
@@ -51,6 +64,20 @@ mod tests {
         let planes = &picture.planes[0];
         for (pixel, given) in out.chunks_exact(4).zip(planes.chunks_exact(2)) {
             assert_eq!(pixel, [given[0], given[0], given[0], given[1]]);
+        }
+    }
+
+    #[test]
+    fn one_of_several_is_the_one_that_was_asked_for() {
+        for from in 2..=4 {
+            let picture = Picture::noise(&[shape(5, 1, from)]);
+            for index in 0..from {
+                let mut out = [0.0; 5];
+                PickRows::new(picture.rows(), from, &[index]).row(0, 0, &mut out);
+                let want: Vec<f32> =
+                    picture.planes[0].iter().skip(index).step_by(from).copied().collect();
+                assert_eq!(out.as_slice(), want);
+            }
         }
     }
 }
