@@ -221,6 +221,13 @@ impl BufferPool {
         Self { bytes: Shelf::new(keep), words: Shelf::new(keep), floats: Shelf::new(keep) }
     }
 
+    /// Lets all of them go.
+    pub fn clear(&self) {
+        self.bytes.clear();
+        self.words.clear();
+        self.floats.clear();
+    }
+
     /// A buffer of `len` bytes; what is in it is unspecified. For codecs that need rows wider
     /// than a frame's, or room beside it.
     pub fn take_bytes(&self, len: usize) -> Vec<u8> {
@@ -259,6 +266,10 @@ impl<T: Sample> Shelf<T> {
             self.give(used);
         }
         vec![T::default(); len]
+    }
+
+    fn clear(&self) {
+        self.get.try_iter().for_each(drop);
     }
 
     /// On a full shelf the oldest buffer makes room: sizes that are asked for no more go first.
@@ -311,6 +322,9 @@ mod tests {
         assert_eq!(small.row::<u8>(0, 0).unwrap().len(), 1);
         small.recycle(&pool);
         assert_eq!(pool.bytes.take(1).capacity(), 1, "the larger one made room");
+        pool.give_bytes(vec![0; 8]);
+        pool.clear();
+        assert!(pool.bytes.get.is_empty());
     }
 
     #[test]

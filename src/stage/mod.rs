@@ -178,6 +178,10 @@ pub trait Work: Sync {
     /// shared with the windows beside it. What comes back is one part again. Frames are shared
     /// and bytes are copied, so what is coded is decoded by a step without a window.
     fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet;
+
+    /// Nothing more comes. What is kept for later items goes now, while the writer still writes:
+    /// giving 50 MB back takes the system 15 ms.
+    fn rest(&self) {}
 }
 
 /// What a sink made of a packet.

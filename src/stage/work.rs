@@ -119,6 +119,7 @@ pub fn run_work(
     let ended = serve(work, relay, &mut rx, tx, how, context, &clock);
     // Whoever sends to us must not wait for a room that stays full.
     drop(rx);
+    work.rest();
     context.progress.set(StageName::Work, Doing::Ended);
     let report = clock.report(how.pool, queue.mean());
     context.observer.on(&Event::StageEnded(report));

@@ -140,6 +140,10 @@ impl Work for StillWork {
         });
         packet
     }
+
+    fn rest(&self) {
+        self.pool.clear();
+    }
 }
 
 /// The coded picture in a packet.
