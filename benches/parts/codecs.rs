@@ -2,7 +2,9 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use lumaloom::codec::{self, DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata};
+use lumaloom::codec::{
+    self, DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Means, Metadata,
+};
 use lumaloom::filter::Dihedral;
 use lumaloom::frame::BufferPool;
 
@@ -29,8 +31,14 @@ fn encoded(&(format, kind): &(Format, Kind), pool: &BufferPool) -> Encoded {
         icc: None,
         losses: vec![],
     };
-    codec::encode(frame, &Metadata::default(), &source, &EncodeOptions::default(), pool)
-        .expect("a made-up picture can be written")
+    codec::encode(
+        frame,
+        &Metadata::default(),
+        &source,
+        &EncodeOptions::default(),
+        Means::alone(pool),
+    )
+    .expect("a made-up picture can be written")
 }
 
 #[divan::bench(args = CODED, sample_count = 10)]

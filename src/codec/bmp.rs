@@ -5,7 +5,8 @@ use std::io::Cursor;
 use image::codecs::bmp::{BmpDecoder, BmpEncoder};
 
 use super::{
-    DecodeHint, Density, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, packed,
+    DecodeHint, Density, EncodeOptions, Encoded, Format, Header, Limits, Means, Metadata, Still,
+    packed,
 };
 use crate::error::Result;
 use crate::event::Loss;
@@ -62,7 +63,7 @@ pub fn encode(
     metadata: &Metadata,
     _: &Header,
     _: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let mut bytes = Vec::new();
     packed::write(BMP, frame, BmpEncoder::new(&mut bytes))?;

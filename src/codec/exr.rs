@@ -10,7 +10,9 @@ use exr::prelude::{
     AnyChannel, AnyChannels, Encoding, FlatSamples, Image, Vec2, WritableImage, f16,
 };
 
-use super::{DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, packed};
+use super::{
+    DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Means, Metadata, Still, packed,
+};
 use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
@@ -166,7 +168,7 @@ pub fn encode(
     _: &Metadata,
     _: &Header,
     _: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let layout = frame.layout();
     let names: &[&str] = match layout.model() {

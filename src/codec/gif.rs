@@ -6,7 +6,9 @@ use std::io::Cursor;
 use image::ImageDecoder;
 use image::codecs::gif::{GifDecoder, GifEncoder};
 
-use super::{DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, packed};
+use super::{
+    DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Means, Metadata, Still, packed,
+};
 use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
@@ -62,7 +64,7 @@ pub fn encode(
     _: &Metadata,
     _: &Header,
     _: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let (layout, size) = (frame.layout(), frame.layout().size());
     let pixels = packed::contiguous::<u8>(frame)?;

@@ -5,9 +5,9 @@ use std::io::Cursor;
 use image::Rgb;
 use image::codecs::hdr::{HdrDecoder, HdrEncoder};
 
-use super::{EncodeOptions, Encoded, Format, Header, Metadata, packed};
+use super::{EncodeOptions, Encoded, Format, Header, Means, Metadata, packed};
 use crate::error::Result;
-use crate::frame::{BufferPool, Frame};
+use crate::frame::Frame;
 
 const HDR: Format = Format::Hdr;
 
@@ -22,7 +22,7 @@ pub fn encode(
     _: &Metadata,
     _: &Header,
     _: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let size = frame.layout().size();
     let samples = packed::contiguous::<f32>(frame)?;

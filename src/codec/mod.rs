@@ -37,6 +37,7 @@ use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::filter::Dihedral;
 use crate::frame::{BufferPool, Frame, Layout, Plane, Samples, Size, Subsampling};
+use crate::plan::Bands;
 use table::{CODECS, Codec};
 
 /// The still formats that are read and written.
@@ -79,18 +80,20 @@ pub struct Header {
     pub losses: Vec<Loss>,
 }
 
-/// What the decoder may leave out because the plan does not need it.
+/// What the decoder may leave out because the plan does not need it, and who may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeHint {
     /// Only the luma plane of a YCbCr picture; the frame is then grey.
     pub luma_only: bool,
     /// Decode at 1/`shrink` of the size: 1, 2, 4 or 8; sides are rounded up. JPEG only.
     pub shrink: u8,
+    /// Whether idle threads may take parts of it, where a format has such.
+    pub bands: Bands,
 }
 
 impl DecodeHint {
-    /// Everything.
-    pub const FULL: Self = Self { luma_only: false, shrink: 1 };
+    /// Everything, by the calling thread.
+    pub const FULL: Self = Self { luma_only: false, shrink: 1, bands: Bands::One };
 }
 
 /// A decoded picture.
@@ -203,6 +206,22 @@ pub struct EncodeOptions {
     pub compression: Option<String>,
     /// Drop everything but the ICC profile.
     pub strip_metadata: bool,
+}
+
+/// What an encoder works with. It changes no byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Means<'a> {
+    /// Used buffers.
+    pub pool: &'a BufferPool,
+    /// Whether idle threads may take parts of it, where a format has such.
+    pub bands: Bands,
+}
+
+impl<'a> Means<'a> {
+    /// The calling thread does all of it.
+    pub fn alone(pool: &'a BufferPool) -> Self {
+        Self { pool, bands: Bands::One }
+    }
 }
 
 /// A coded picture.
@@ -382,14 +401,14 @@ pub fn encode(
     metadata: &Metadata,
     source: &Header,
     options: &EncodeOptions,
-    pool: &BufferPool,
+    means: Means<'_>,
 ) -> Result<Encoded> {
     let codec = options.format.unwrap_or(source.format).codec();
     let layout = *frame.layout();
     check_size(codec.format, layout.size())?;
     let (metadata, mut losses) = upright(metadata, &layout, codec, options);
-    let mut encoded = (codec.encode)(&frame, &metadata, source, options, pool)?;
-    frame.recycle(pool);
+    let mut encoded = (codec.encode)(&frame, &metadata, source, options, means)?;
+    frame.recycle(means.pool);
     encoded.losses.append(&mut losses);
     encoded.losses.sort_unstable();
     encoded.losses.dedup();

@@ -4,9 +4,9 @@ use std::io::Cursor;
 
 use image::codecs::pnm::PnmDecoder;
 
-use super::{EncodeOptions, Encoded, Format, Header, Metadata, packed};
+use super::{EncodeOptions, Encoded, Format, Header, Means, Metadata, packed};
 use crate::error::Result;
-use crate::frame::{BufferPool, Depth, Frame, Layout, Model};
+use crate::frame::{Depth, Frame, Layout, Model};
 
 const PNM: Format = Format::Pnm;
 
@@ -21,7 +21,7 @@ pub fn encode(
     _: &Metadata,
     _: &Header,
     _: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let mut bytes = magic(frame.layout())?.into_bytes();
     bytes.reserve_exact(frame.layout().bytes() as usize);
@@ -57,6 +57,7 @@ fn magic(layout: &Layout) -> Result<String> {
 mod tests {
     use super::super::Limits;
     use super::*;
+    use crate::frame::BufferPool;
 
     fn pixels(bytes: &[u8]) -> (Layout, Frame) {
         let pool = BufferPool::new(1);

@@ -4,9 +4,9 @@ use std::io::Cursor;
 
 use image::codecs::qoi::{QoiDecoder, QoiEncoder};
 
-use super::{EncodeOptions, Encoded, Format, Header, Metadata, packed};
+use super::{EncodeOptions, Encoded, Format, Header, Means, Metadata, packed};
 use crate::error::Result;
-use crate::frame::{BufferPool, Frame};
+use crate::frame::Frame;
 
 const QOI: Format = Format::Qoi;
 
@@ -21,7 +21,7 @@ pub fn encode(
     _: &Metadata,
     _: &Header,
     _: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let mut bytes = Vec::new();
     packed::write(QOI, frame, QoiEncoder::new(&mut bytes))?;

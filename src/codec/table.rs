@@ -1,8 +1,8 @@
 //! The table of codecs: one row says all that the rest of the program knows of a format.
 
 use super::{
-    DecodeHint, EncodeOptions, Encoded, Format, Header, InPlace, Limits, Metadata, Still, bmp, exr,
-    gif, hdr, jpeg, packed, png, pnm, qoi, tiff, webp,
+    DecodeHint, EncodeOptions, Encoded, Format, Header, InPlace, Limits, Means, Metadata, Still,
+    bmp, exr, gif, hdr, jpeg, packed, png, pnm, qoi, tiff, webp,
 };
 use crate::error::Result;
 use crate::event::Loss;
@@ -35,7 +35,7 @@ pub struct Codec {
     pub decode: fn(&[u8], &Header, DecodeHint, &BufferPool) -> Result<Still>,
     /// Where the file holds the frame as it is, if it does.
     pub in_place: fn(&[u8], &Header) -> Result<Option<InPlace>>,
-    pub encode: fn(&Frame, &Metadata, &Header, &EncodeOptions, &BufferPool) -> Result<Encoded>,
+    pub encode: fn(&Frame, &Metadata, &Header, &EncodeOptions, Means<'_>) -> Result<Encoded>,
 }
 
 const PACKED: &[Model] = &[Model::Gray, Model::GrayAlpha, Model::Rgb, Model::Rgba];
@@ -62,7 +62,9 @@ pub static CODECS: [Codec; 10] = [
         header: jpeg::header,
         decode: jpeg::decode,
         in_place: packed_away,
-        encode: |frame, metadata, _, options, pool| jpeg::encode(frame, metadata, options, pool),
+        encode: |frame, metadata, _, options, means| {
+            jpeg::encode(frame, metadata, options, means.pool)
+        },
     },
     Codec {
         format: Format::Png,

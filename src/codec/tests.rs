@@ -41,7 +41,8 @@ fn options(compression: Option<&str>) -> EncodeOptions {
 
 fn written(frame: &Frame, metadata: &Metadata, format: Format, options: &EncodeOptions) -> Encoded {
     let pool = BufferPool::new(1);
-    encode(frame.clone(), metadata, &source(format, *frame.layout()), options, &pool).unwrap()
+    encode(frame.clone(), metadata, &source(format, *frame.layout()), options, Means::alone(&pool))
+        .unwrap()
 }
 
 fn read(bytes: &[u8]) -> Result<(Header, Still)> {
@@ -147,8 +148,9 @@ fn samples_that_lie_in_the_file_as_they_are_stay_there() {
         written(&noise(tall, 256), &metadata, Format::Tiff, &options(Some("none"))).bytes;
     let list = tiff_value(&swapped, 273, 4, 4);
     let list = u32::from_ne_bytes(*swapped[list..].first_chunk().unwrap()) as usize;
-    let (first, second) = swapped[list..list + 8].split_at_mut(4);
-    first.swap_with_slice(second);
+    // Not the first: from there on the file would be too short.
+    let (second, third) = swapped[list + 4..list + 12].split_at_mut(4);
+    second.swap_with_slice(third);
     let mut inverted =
         written(&noise(gray, 256), &metadata, Format::Tiff, &options(Some("none"))).bytes;
     let photometric = tiff_value(&inverted, 262, 3, 1);
@@ -157,6 +159,46 @@ fn samples_that_lie_in_the_file_as_they_are_stay_there() {
         let (still, there) = owned(&file);
         assert!(!there);
         assert_eq!(still.frame.bytes(), read(&file).unwrap().1.frame.bytes());
+    }
+}
+
+#[test]
+fn strips_are_the_same_side_by_side() {
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    let pool = BufferPool::new(2);
+    let none = Metadata::default();
+    let many = DecodeHint { bands: Bands::Many, ..DecodeHint::FULL };
+    for (model, depth) in
+        [(Model::Rgb, Depth::U8), (Model::Gray, Depth::U8), (Model::Rgba, Depth::U16)]
+    {
+        // Strips of 334 to 1000 rows, so two or more of them.
+        let layout = Layout::new(Size::new(1000, 1111), model, depth).unwrap();
+        let frame = noise(layout, 16);
+        for compression in ["lzw", "deflate", "packbits"] {
+            let what = format!("{layout} {compression}");
+            let (options, source) = (options(Some(compression)), source(Format::Tiff, layout));
+            let alone = written(&frame, &none, Format::Tiff, &options).bytes;
+            let means = Means { pool: &pool, bands: Bands::Many };
+            let shared =
+                threads.install(|| encode(frame.clone(), &none, &source, &options, means)).unwrap();
+            assert!(alone == shared.bytes, "{what}");
+            let header = probe(&alone, &Limits::default()).unwrap();
+            let decoded = |file: &[u8], hint| {
+                threads
+                    .install(|| decode(file, &header, hint, &pool))
+                    .map(|still| still.frame.bytes().concat())
+                    .map_err(|error| error.to_string())
+            };
+            assert!(decoded(&alone, many).unwrap() == frame.bytes().concat(), "{what}");
+            for at in [alone.len() / 3, alone.len() * 2 / 3] {
+                let mut broken = alone.clone();
+                broken[at..at + 400].fill(0xff);
+                assert!(
+                    decoded(&broken, many) == decoded(&broken, DecodeHint::FULL),
+                    "{what} {at}"
+                );
+            }
+        }
     }
 }
 
@@ -362,7 +404,8 @@ fn orientation_is_read_wherever_a_format_keeps_it() {
         // Without `encode` around it, which would write 1.
         let codec = format.codec();
         let (source, options) = (source(format, layout), options(lossless(codec)[0]));
-        let file = (codec.encode)(&frame, &full(), &source, &options, &BufferPool::new(1));
+        let file =
+            (codec.encode)(&frame, &full(), &source, &options, Means::alone(&BufferPool::new(1)));
         let header = probe(&file.unwrap().bytes, &Limits::default()).unwrap();
         assert_eq!(header.orientation, Dihedral::from_exif(6), "{format:?}");
     }
@@ -499,6 +542,12 @@ fn names_and_extensions_lead_back() {
 fn webp_refuses_sides_that_it_cannot_state() {
     let layout = Layout::new(Size::new(16_384, 1), Model::Rgb, Depth::U8).unwrap();
     let (header, pool) = (source(Format::WebP, layout), BufferPool::new(1));
-    let result = encode(noise(layout, 3), &Metadata::default(), &header, &options(None), &pool);
+    let result = encode(
+        noise(layout, 3),
+        &Metadata::default(),
+        &header,
+        &options(None),
+        Means::alone(&pool),
+    );
     assert!(result.unwrap_err().to_string().contains("16383"));
 }

@@ -5,8 +5,8 @@ use std::io::Cursor;
 use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 
 use super::{
-    Coding, DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Metadata, Still, exif,
-    packed,
+    Coding, DecodeHint, EncodeOptions, Encoded, Format, Header, Limits, Means, Metadata, Still,
+    exif, packed,
 };
 use crate::error::{Error, Kind, Result};
 use crate::event::Loss;
@@ -66,7 +66,7 @@ pub fn encode(
     metadata: &Metadata,
     source: &Header,
     options: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let (size, model) = (frame.layout().size(), frame.layout().model());
     let (width, height) = (size.width, size.height);

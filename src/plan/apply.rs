@@ -58,7 +58,7 @@ fn run(
     compute: &(dyn Fn(Band<'_>) + Sync),
 ) {
     let tasks = bands::split(&segment.shapes, out, segment.bands(bands.threads()));
-    bands.each(tasks, compute);
+    bands.map(tasks, compute);
 }
 
 /// Computes one band with a chain of row producers of its own.

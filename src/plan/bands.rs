@@ -39,19 +39,23 @@ pub(super) type Band<'a> = Vec<(usize, PlaneMut<'a>)>;
 
 impl Bands {
     /// Threads that may share a frame.
-    pub(super) fn threads(self) -> usize {
+    pub fn threads(self) -> usize {
         match self {
             Self::One => 1,
             Self::Many => rayon::current_num_threads(),
         }
     }
 
-    /// Does each task, side by side if there are several.
-    pub(super) fn each<T: Send>(self, tasks: Vec<T>, work: impl Fn(T) + Sync + Send) {
+    /// Does each task, side by side if there are several; results in the order of the tasks.
+    pub fn map<T: Send, R: Send>(
+        self,
+        tasks: Vec<T>,
+        work: impl Fn(T) -> R + Sync + Send,
+    ) -> Vec<R> {
         if self == Self::One || tasks.len() == 1 {
-            tasks.into_iter().for_each(work);
+            tasks.into_iter().map(work).collect()
         } else {
-            tasks.into_par_iter().for_each(work);
+            tasks.into_par_iter().map(work).collect()
         }
     }
 }

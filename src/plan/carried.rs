@@ -173,7 +173,7 @@ impl Passes<'_> {
         let view = View::of(self.frame, plane);
         let groups = self.rooms.block.chunks_mut(stride * Follower::TOGETHER);
         let tasks = groups.zip(last.chunks_mut(rows.len * Follower::TOGETHER)).enumerate();
-        self.bands.each(tasks.collect(), |(group, (block, last))| {
+        self.bands.map(tasks.collect(), |(group, (block, last))| {
             let top = top + group * Follower::TOGETHER;
             let count = last.len() / rows.len;
             let pairs = block.chunks_mut(stride).zip(last.chunks_mut(rows.len));
@@ -198,7 +198,7 @@ impl Passes<'_> {
                 strip.push(part);
             }
         }
-        self.bands.each(strips, |(above, mut strip)| {
+        self.bands.map(strips, |(above, mut strip)| {
             // The first row of a plane has none above it.
             if top > 0 {
                 follower.down(above, strip[0]);
@@ -231,7 +231,7 @@ impl Passes<'_> {
             tasks.push((block, last, band));
             rest = below;
         }
-        self.bands.each(tasks, |(block, last, mut band)| {
+        self.bands.map(tasks, |(block, last, mut band)| {
             let pairs = block.chunks(stride).zip(last.chunks_mut(rows.len));
             for (y, (row, last)) in pairs.enumerate() {
                 follower.next(last, &row[..rows.len]);

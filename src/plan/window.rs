@@ -69,7 +69,7 @@ impl Window {
         let mut output = Frame::from_pool(self.layout, pool);
         let count = bands::count(shapes[0].height, 0, bands.threads());
         let tasks = bands::split(&shapes, PlaneMut::all(&mut output), count);
-        bands.each(tasks, |band| {
+        bands.map(tasks, |band| {
             let mut rows = Vec::with_capacity(views.len());
             for (plane, (first, mut band)) in band.into_iter().enumerate() {
                 for y in 0..band.shape().height {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::beside::beside;
-use crate::codec::{self, DecodeHint, EncodeOptions, Format, Header, Limits, Metadata};
+use crate::codec::{self, DecodeHint, EncodeOptions, Format, Header, Limits, Means, Metadata};
 use crate::error::{Error, Result};
 use crate::filter::Dihedral;
 use crate::frame::{BufferPool, Frame, Layout};
@@ -177,7 +177,8 @@ impl ClipWork {
                 // of such chains the profile alone stays.
                 let own = || Metadata { icc: source.icc.clone(), ..Metadata::default() };
                 let metadata = beside.unwrap_or_else(own);
-                self.coded(one(frames)?, metadata, (options, source), packet).map(Payload::Bytes)
+                self.coded(one(frames)?, metadata, (options, source, bands), packet)
+                    .map(Payload::Bytes)
             }
             _ => {
                 let frame = single(frames)?;
@@ -193,13 +194,14 @@ impl ClipWork {
         &self,
         frame: Frame,
         metadata: Metadata,
-        (options, source): (&EncodeOptions, &Header),
+        (options, source, bands): (&EncodeOptions, &Header, Bands),
         packet: &mut Packet,
     ) -> Result<Vec<u8>> {
         let size = frame.layout().size();
         (packet.notes.width, packet.notes.height) = (size.width, size.height);
         let metadata = beside(self.score.profile(), self.score.swaps_axes(), metadata);
-        let encoded = codec::encode(frame, &metadata, source, options, &self.pool)?;
+        let means = Means { pool: &self.pool, bands };
+        let encoded = codec::encode(frame, &metadata, source, options, means)?;
         packet.notes.losses = encoded.losses;
         Ok(encoded.bytes)
     }
@@ -385,7 +387,9 @@ mod tests {
                 losses: vec![],
             };
             let (metadata, options) = (Metadata::default(), EncodeOptions::default());
-            codec::encode(Frame::zeroed(layout), &metadata, &header, &options, &pool).unwrap().bytes
+            codec::encode(Frame::zeroed(layout), &metadata, &header, &options, Means::alone(&pool))
+                .unwrap()
+                .bytes
         };
         let limits = Limits { max_pixels: 10_000 };
         let first = codec::probe(&png(35, Model::Rgb), &limits).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::beside::beside;
 use super::plans::{Key, Plans};
 use super::stopwatch::Stopwatch;
-use crate::codec::{self, DecodeHint, EncodeOptions, Format, Header, Limits};
+use crate::codec::{self, DecodeHint, EncodeOptions, Format, Header, Limits, Means};
 use crate::error::{Error, Result};
 use crate::event::Loss;
 use crate::frame::{BufferPool, Layout};
@@ -102,7 +102,7 @@ impl StillWork {
         let notes = &mut packet.notes;
         notes.pixels = header.layout.size().pixels();
         let hint = plan.hint();
-        let hint = DecodeHint { luma_only: hint.luma_only, shrink: hint.shrink };
+        let hint = DecodeHint { luma_only: hint.luma_only, shrink: hint.shrink, bands };
         let still = codec::decode_owned(bytes, &header, hint, &self.pool)?;
         self.in_time(&watch)?;
         let frame = plan.apply(still.frame, bands, &self.pool)?;
@@ -112,7 +112,8 @@ impl StillWork {
         (notes.width, notes.height) = (size.width, size.height);
         notes.format = Some(self.format(&header).extension().to_owned());
         let encode = &self.options.encode;
-        let encoded = codec::encode(frame, &metadata, &header, encode, &self.pool)?;
+        let encoded =
+            codec::encode(frame, &metadata, &header, encode, Means { pool: &self.pool, bands })?;
         notes.losses = losses(&header, &plan, encoded.losses);
         Ok(encoded.bytes)
     }
@@ -206,7 +207,9 @@ mod tests {
         };
         let pool = BufferPool::new(1);
         let options = EncodeOptions::default();
-        codec::encode(frame, &Metadata::default(), &header, &options, &pool).unwrap().bytes
+        codec::encode(frame, &Metadata::default(), &header, &options, Means::alone(&pool))
+            .unwrap()
+            .bytes
     }
 
     fn run(work: &StillWork, bytes: Vec<u8>) -> Packet {
@@ -322,7 +325,7 @@ mod tests {
         exif.extend(b"\0\0\0\0\x2c\x01\0\0\x01\0\0\0\x96\0\0\0\x01\0\0\0");
         let density = Some(Density { x: 300.0, y: 150.0, unit: DensityUnit::Inch });
         let metadata = Metadata { density, exif: Some(exif), ..Metadata::default() };
-        codec::encode(frame, &metadata, &header, &options, &pool).unwrap().bytes
+        codec::encode(frame, &metadata, &header, &options, Means::alone(&pool)).unwrap().bytes
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use lumaloom::codec::animation::{Animation, Fraction, Joiner};
-use lumaloom::codec::{EncodeOptions, Format, Header, Limits, Metadata, encode};
+use lumaloom::codec::{EncodeOptions, Format, Header, Limits, Means, Metadata, encode};
 use lumaloom::filter::Dihedral;
 use lumaloom::frame::{BufferPool, Depth, Frame, Layout, Model, Plane, Samples, Size};
 
@@ -144,7 +144,9 @@ fn written(frames: &[Frame], format: Format) -> Vec<u8> {
     let options = EncodeOptions { compression: lossless, ..EncodeOptions::default() };
     let pool = BufferPool::new(2);
     for frame in frames {
-        let still = encode(frame.clone(), &Metadata::default(), &source, &options, &pool).unwrap();
+        let still =
+            encode(frame.clone(), &Metadata::default(), &source, &options, Means::alone(&pool))
+                .unwrap();
         joiner.write(&still.bytes, 1).unwrap();
     }
     joiner.finish().unwrap().out.into_inner()

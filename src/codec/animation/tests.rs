@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use super::super::{Calibration, EncodeOptions, Encoded, Header, encode, fit, packed};
+use super::super::{Calibration, EncodeOptions, Encoded, Header, Means, encode, fit, packed};
 use super::*;
 use crate::error::Kind as Fault;
 use crate::frame::{Plane, Samples};
@@ -62,7 +62,7 @@ fn still(frame: &Frame, metadata: &Metadata, format: Format) -> Encoded {
     };
     let lossless = (format == Format::WebP).then(|| "lossless".to_owned());
     let options = EncodeOptions { compression: lossless, ..EncodeOptions::default() };
-    encode(frame.clone(), metadata, &source, &options, &BufferPool::new(1)).unwrap()
+    encode(frame.clone(), metadata, &source, &options, Means::alone(&BufferPool::new(1))).unwrap()
 }
 
 /// An animation of frames with their delays, as the program makes it.
@@ -221,7 +221,9 @@ fn lossy_webp_frames_are_those_of_their_stills() {
                 let options = EncodeOptions::default();
                 let pool = BufferPool::new(1);
                 let none = Metadata::default();
-                encode(noise(layout, seed), &none, &source, &options, &pool).unwrap().bytes
+                encode(noise(layout, seed), &none, &source, &options, Means::alone(&pool))
+                    .unwrap()
+                    .bytes
             })
             .collect();
         stills.iter().for_each(|still| joiner_mut.write(still, 1).unwrap());

@@ -115,7 +115,8 @@ fn fingerprint(index: usize) -> [u64; 3] {
     let mut planes = Xxh3::new();
     for (file, shrink) in files.iter().flat_map(|file| [1, 2, 4, 8].map(|shrink| (file, shrink))) {
         for luma_only in [false, true] {
-            let frame = decoded(file, DecodeHint { luma_only, shrink }).unwrap();
+            let frame =
+                decoded(file, DecodeHint { luma_only, shrink, ..DecodeHint::FULL }).unwrap();
             planes.update(&hash(&frame).to_le_bytes());
         }
     }
@@ -127,8 +128,10 @@ fn luma_alone_is_the_luma_plane() {
     let before = ycbcr(Size::new(45, 33), Subsampling::S420);
     let bytes = coded(&before, &EncodeOptions::default());
     for shrink in [1, 2, 4, 8] {
-        let all = decoded(&bytes, DecodeHint { luma_only: false, shrink }).unwrap();
-        let luma = decoded(&bytes, DecodeHint { luma_only: true, shrink }).unwrap();
+        let all =
+            decoded(&bytes, DecodeHint { luma_only: false, shrink, ..DecodeHint::FULL }).unwrap();
+        let luma =
+            decoded(&bytes, DecodeHint { luma_only: true, shrink, ..DecodeHint::FULL }).unwrap();
         for y in 0..luma.layout().size().height as usize {
             assert_eq!(all.row::<u8>(0, y), luma.row::<u8>(0, y), "row {y} at 1/{shrink}");
         }
@@ -139,7 +142,8 @@ fn luma_alone_is_the_luma_plane() {
 fn a_shrunk_decode_is_the_mean_of_its_pixels() {
     let before = ycbcr(Size::new(64, 64), Subsampling::S422);
     let bytes = coded(&before, &EncodeOptions { quality: Some(100), ..EncodeOptions::default() });
-    let shrunk = decoded(&bytes, DecodeHint { luma_only: false, shrink: 8 }).unwrap();
+    let shrunk =
+        decoded(&bytes, DecodeHint { luma_only: false, shrink: 8, ..DecodeHint::FULL }).unwrap();
     for (i, shape) in shrunk.layout().planes().enumerate() {
         for (y, x) in (0..shape.height).flat_map(|y| (0..shape.width).map(move |x| (y, x))) {
             let block =
@@ -161,7 +165,7 @@ fn a_truncated_picture_is_an_error_wherever_it_ends() {
         for end in parts.chain(bytes.len() - 40..bytes.len() - 2) {
             let cut = &bytes[..end];
             for luma_only in [false, true] {
-                let result = decoded(cut, DecodeHint { luma_only, shrink: 1 });
+                let result = decoded(cut, DecodeHint { luma_only, shrink: 1, ..DecodeHint::FULL });
                 let error = result.map(|_| "a picture").unwrap_err();
                 assert_eq!(error.kind(), Kind::Input, "{end} of {}: {error}", bytes.len());
             }
@@ -201,7 +205,8 @@ fn rgb_files_are_rgb() {
     };
     for bytes in [flat(size, &parts(*b"RGB"), &[]), flat(size, &parts([1, 2, 3]), &[(0xee, adobe)])]
     {
-        let frame = decoded(&bytes, DecodeHint { luma_only: true, shrink: 1 }).unwrap();
+        let frame =
+            decoded(&bytes, DecodeHint { luma_only: true, shrink: 1, ..DecodeHint::FULL }).unwrap();
         assert_eq!(frame.layout().model(), Model::Rgb);
         assert_eq!(frame.row::<u8>(0, 9).unwrap()[57..], [200, 100, 50]);
     }
@@ -264,7 +269,8 @@ fn inks_become_colours_through_their_profile() {
         let head = header(&bytes, &LIMITS).unwrap();
         assert_eq!((&head.icc, &head.losses[..]), (&None, &[Loss::ColorModel][..]));
         for shrink in [1, 2] {
-            let frame = decoded(&bytes, DecodeHint { luma_only: true, shrink }).unwrap();
+            let frame = decoded(&bytes, DecodeHint { luma_only: true, shrink, ..DecodeHint::FULL })
+                .unwrap();
             let row = frame.row::<u8>(0, frame.layout().size().height as usize - 1).unwrap();
             let even = row.iter().all(|v| v.abs_diff(want) <= 2);
             assert!(even, "{values:?} became {:?}, not {want}", &row[..3]);

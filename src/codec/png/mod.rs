@@ -13,7 +13,7 @@ use png::{
 use super::exif::{self, tiff_of};
 use super::{
     Calibration, DecodeHint, Density, DensityUnit, EncodeOptions, Encoded, Format, Header, Limits,
-    Metadata, Still, packed,
+    Means, Metadata, Still, packed,
 };
 use crate::error::{Error, Result};
 use crate::event::Loss;
@@ -163,7 +163,7 @@ pub fn encode(
     metadata: &Metadata,
     _: &Header,
     options: &EncodeOptions,
-    _: &BufferPool,
+    _: Means<'_>,
 ) -> Result<Encoded> {
     let size = frame.layout().size();
     let mut info = Info::with_size(size.width, size.height);
@@ -268,7 +268,9 @@ mod tests {
             losses: Vec::new(),
         };
         let (options, pool) = (EncodeOptions::default(), BufferPool::new(1));
-        let file = encode(&Frame::zeroed(layout), &metadata, &source, &options, &pool).unwrap();
+        let file =
+            encode(&Frame::zeroed(layout), &metadata, &source, &options, Means::alone(&pool))
+                .unwrap();
         let header = header(&file.bytes, &Limits::default()).unwrap();
         assert_eq!(header.orientation, Dihedral::from_exif(6));
         let still = decode(&file.bytes, &header, DecodeHint::FULL, &pool).unwrap();

@@ -2,6 +2,7 @@
 
 mod page;
 mod pixels;
+mod strips;
 mod tags;
 mod write;
 
@@ -42,13 +43,13 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 }
 
 /// The pixels of the first page, and what its tags say.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
     // The header was held to the limits; its layout must come out again.
     let mut page = Page::open(bytes, &Limits { max_pixels: u64::MAX })?;
     if page.layout()? != header.layout {
         return Err(Error::internal("a TIFF's header and pixels differ in layout"));
     }
-    let frame = pixels::read(&mut page, header.layout, pool)?;
+    let frame = pixels::read(&mut page, bytes, header.layout, hint.bands, pool)?;
     let metadata = Metadata { icc: header.icc.clone(), ..tags::read(&mut page.decoder) };
     Ok(Still { frame, metadata })
 }
@@ -62,7 +63,7 @@ pub fn in_place(bytes: &[u8], header: &Header) -> Result<Option<InPlace>> {
     if page.layout()? != header.layout {
         return Err(Error::internal("a TIFF's header and pixels differ in layout"));
     }
-    let Some(start) = pixels::start(&mut page, bytes, header.layout) else { return Ok(None) };
+    let Some(start) = strips::start(&mut page, bytes, header.layout) else { return Ok(None) };
     let metadata = Metadata { icc: header.icc.clone(), ..tags::read(&mut page.decoder) };
     Ok(Some(InPlace { start, metadata }))
 }

@@ -1,16 +1,23 @@
 //! From a page's samples to a frame.
 
-use tiff::decoder::{ChunkType, DecodingResult};
-use tiff::tags::Tag;
+use tiff::decoder::DecodingResult;
 
 use super::super::{icc, packed};
 use super::page::{Alpha, Color, Lab, Page};
+use super::strips::Strips;
 use super::{refused, tags, unread};
 use crate::error::{Error, Result};
 use crate::frame::{BufferPool, Depth, Frame, Layout, Model, Plane, Sample, Samples};
+use crate::plan::Bands;
 
 /// All pixels of the page, in the layout that `Page::layout` gives.
-pub fn read(page: &mut Page<'_>, layout: Layout, pool: &BufferPool) -> Result<Frame> {
+pub fn read(
+    page: &mut Page<'_>,
+    bytes: &[u8],
+    layout: Layout,
+    bands: Bands,
+    pool: &BufferPool,
+) -> Result<Frame> {
     let stored = page.decoder.image_buffer_layout().map_err(refused)?;
     let straight = page.bits == 8 && stored.planes == 1 && layout.depth() == Depth::U8;
     if straight && matches!(page.color, Color::Gray | Color::Rgb) {
@@ -18,7 +25,10 @@ pub fn read(page: &mut Page<'_>, layout: Layout, pool: &BufferPool) -> Result<Fr
         let mut frame = Frame::from_pool(layout, pool);
         let samples = packed::samples_mut::<u8>(&mut frame)?;
         if samples.len() == stored.complete_len {
-            page.decoder.read_image_bytes(samples).map_err(refused)?;
+            match Strips::shared(page, layout, bands) {
+                Some(strips) => strips.unpack(bytes, samples, bands)?,
+                None => page.decoder.read_image_bytes(samples).map_err(refused)?,
+            }
             if page.alpha == Alpha::Multiplied {
                 divide(samples, layout.model().components());
             }
@@ -43,39 +53,6 @@ pub fn read(page: &mut Page<'_>, layout: Layout, pool: &BufferPool) -> Result<Fr
         }
         _ => Err(unread("signed samples")),
     }
-}
-
-/// Where the rows of `layout` begin, if they lie in the file as they are and behind each other.
-pub fn start(page: &mut Page<'_>, bytes: &[u8], layout: Layout) -> Option<usize> {
-    let plain = page.bits == 8
-        && matches!(page.color, Color::Gray | Color::Rgb)
-        && page.alpha != Alpha::Multiplied
-        && page.samples == layout.model().components()
-        && page.decoder.get_chunk_type() == ChunkType::Strip;
-    let mut tag = |tag| page.decoder.find_tag_unsigned::<u16>(tag).ok();
-    let stored = plain
-        && matches!(tag(Tag::Compression)?, None | Some(1))
-        && matches!(tag(Tag::Predictor)?, None | Some(1))
-        && matches!(tag(Tag::PlanarConfiguration)?, None | Some(1))
-        && matches!(tag(Tag::PhotometricInterpretation)?, Some(1 | 2));
-    if !stored {
-        return None;
-    }
-    let (row, whole) = (layout.plane(0).row() as u64, layout.bytes());
-    let strip = whole.min(u64::from(page.decoder.chunk_dimensions().1) * row);
-    let mut list = |tag| page.decoder.find_tag_unsigned_vec::<u64>(tag).ok()?;
-    let (offsets, counts) = (list(Tag::StripOffsets)?, list(Tag::StripByteCounts)?);
-    let first = *offsets.first()?;
-    let mut at = 0;
-    let behind_each_other = offsets.iter().zip(&counts).all(|(&offset, &count)| {
-        let here = at < whole && offset.checked_sub(first) == Some(at);
-        let full = count >= strip.min(whole - at.min(whole));
-        at += strip;
-        here && full
-    });
-    let all = offsets.len() == counts.len() && at >= whole;
-    let inside = first.checked_add(whole)? <= bytes.len() as u64;
-    (behind_each_other && all && inside).then_some(first as usize)
 }
 
 fn from_bytes(page: &mut Page<'_>, bytes: Vec<u8>, layout: Layout) -> Result<Frame> {

@@ -1,19 +1,21 @@
 //! From a frame to a TIFF of one page, in strips.
 
-use std::io::Cursor;
+use std::borrow::Cow;
+use std::io::{self, Cursor, Write};
 
-use tiff::encoder::colortype::{
-    ColorType, Gray8, Gray16, Gray32Float, RGB8, RGB16, RGB32Float, RGBA8, RGBA16, RGBA32Float,
+use tiff::encoder::compression::{CompressionAlgorithm, Deflate, Lzw, Packbits};
+use tiff::encoder::{DirectoryEncoder, Rational, TiffEncoder, TiffKindStandard};
+use tiff::tags::{
+    CompressionMethod, ExtraSamples, PhotometricInterpretation, Predictor, ResolutionUnit,
+    SampleFormat, Tag,
 };
-use tiff::encoder::{Compression, DeflateLevel, Predictor, TiffEncoder, TiffValue};
-use tiff::tags::{ExtraSamples, Tag};
 
 use super::super::tiff::tags::Carried;
-use super::super::{EncodeOptions, Encoded, Header, Metadata, packed};
+use super::super::{EncodeOptions, Encoded, Header, Means, Metadata, packed};
 use super::{TIFF, tags};
 use crate::error::{Error, Result};
 use crate::event::Loss;
-use crate::frame::{BufferPool, Depth, Frame, Model, Sample};
+use crate::frame::{Depth, Frame, Model};
 
 /// The file, in the byte order of the machine.
 pub fn encode(
@@ -21,150 +23,199 @@ pub fn encode(
     metadata: &Metadata,
     _: &Header,
     options: &EncodeOptions,
-    pool: &BufferPool,
+    means: Means<'_>,
 ) -> Result<Encoded> {
-    let compression = compression(metadata, options);
-    let file = File { frame, metadata, compression, pool };
-    let layout = frame.layout();
-    match (layout.model(), layout.depth()) {
-        (Model::Gray, Depth::U8) => file.write::<Gray8>(Extra::None),
-        (Model::Gray, Depth::U16) => file.write::<Gray16>(Extra::None),
-        (Model::Gray, Depth::F32) => file.write::<Gray32Float>(Extra::None),
-        (Model::GrayAlpha, Depth::U8) => file.write::<Gray8>(Extra::Added),
-        (Model::GrayAlpha, Depth::U16) => file.write::<Gray16>(Extra::Added),
-        (Model::GrayAlpha, Depth::F32) => file.write::<Gray32Float>(Extra::Added),
-        (Model::Rgb, Depth::U8) => file.write::<RGB8>(Extra::None),
-        (Model::Rgb, Depth::U16) => file.write::<RGB16>(Extra::None),
-        (Model::Rgb, Depth::F32) => file.write::<RGB32Float>(Extra::None),
-        (Model::Rgba, Depth::U8) => file.write::<RGBA8>(Extra::Named),
-        (Model::Rgba, Depth::U16) => file.write::<RGBA16>(Extra::Named),
-        (Model::Rgba, Depth::F32) => file.write::<RGBA32Float>(Extra::Named),
-        _ => Err(packed::wrong_type(layout)),
+    let page = Page::new(frame, compression(metadata, options))?;
+    let mut losses = Vec::new();
+    let mut out = Cursor::new(page.room(means));
+    let mut encoder = TiffEncoder::new(&mut out).map_err(failed)?;
+    let carried = match metadata.exif.as_deref() {
+        Some(exif) => Carried::from_exif(exif, &mut encoder).unwrap_or_else(|_| {
+            losses.push(Loss::Exif);
+            Carried::NONE
+        }),
+        None => Carried::NONE,
+    };
+    let mut directory = encoder.image_directory().map_err(failed)?;
+    page.describe(&mut directory).map_err(failed)?;
+    carried.write(&mut directory).map_err(failed)?;
+    if !tags::write(metadata, &mut directory).map_err(failed)? {
+        losses.push(Loss::Density);
     }
-}
-
-/// What the encoder must be told of alpha.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Extra {
-    /// There is none.
-    None,
-    /// Its colour type has the component but does not say that it is alpha.
-    Named,
-    /// Its colour type lacks the component.
-    Added,
+    page.strips(&mut directory, means).map_err(failed)?;
+    directory.finish().map_err(failed)?;
+    let mut bytes = out.into_inner();
+    bytes.shrink_to_fit();
+    Ok(Encoded { bytes, losses })
 }
 
 /// The asked compression, else the source's where we write it, else LZW.
-fn compression(metadata: &Metadata, options: &EncodeOptions) -> Compression {
-    let deflate = Compression::Deflate(DeflateLevel::Balanced);
+fn compression(metadata: &Metadata, options: &EncodeOptions) -> CompressionMethod {
     match (options.compression.as_deref(), metadata.coding.tiff_compression) {
-        (Some("none"), _) => Compression::Uncompressed,
-        (Some("lzw"), _) => Compression::Lzw,
-        (Some("deflate"), _) => deflate,
-        (Some("packbits"), _) => Compression::Packbits,
-        (_, Some(1)) => Compression::Uncompressed,
-        (_, Some(8 | 32_946)) => deflate,
-        (_, Some(32_773)) => Compression::Packbits,
-        _ => Compression::Lzw,
+        (Some("none"), _) => CompressionMethod::None,
+        (Some("lzw"), _) => CompressionMethod::LZW,
+        (Some("deflate"), _) => CompressionMethod::Deflate,
+        (Some("packbits"), _) => CompressionMethod::PackBits,
+        (_, Some(1)) => CompressionMethod::None,
+        (_, Some(8 | 32_946)) => CompressionMethod::Deflate,
+        (_, Some(32_773)) => CompressionMethod::PackBits,
+        _ => CompressionMethod::LZW,
     }
 }
 
-struct File<'a> {
+type Directory<'a, W> = DirectoryEncoder<'a, W, TiffKindStandard>;
+
+/// The samples, and how they are written.
+struct Page<'a> {
     frame: &'a Frame,
-    metadata: &'a Metadata,
-    compression: Compression,
-    pool: &'a BufferPool,
+    compression: CompressionMethod,
+    /// Samples of a pixel.
+    components: usize,
+    /// Bytes of a sample.
+    sample: usize,
+    /// Differences compress better, but exist for integers only; and readers would take them
+    /// between grey and the alpha beside it.
+    predictor: Predictor,
+    rows_per_strip: usize,
 }
 
-impl File<'_> {
-    fn write<C: ColorType>(&self, extra: Extra) -> Result<Encoded>
-    where
-        C::Inner: Sample,
-        [C::Inner]: TiffValue,
-    {
-        let samples = packed::contiguous::<C::Inner>(self.frame)?;
-        let size = self.frame.layout().size();
-        let mut losses = Vec::new();
-        let mut out = Cursor::new(self.room());
-        let mut encoder = TiffEncoder::new(&mut out)
-            .map_err(failed)?
-            .with_compression(self.compression)
-            .with_predictor(self.predictor(extra));
-        let carried = match self.metadata.exif.as_deref() {
-            Some(exif) => Carried::from_exif(exif, &mut encoder).unwrap_or_else(|_| {
-                losses.push(Loss::Exif);
-                Carried::NONE
-            }),
-            None => Carried::NONE,
+impl<'a> Page<'a> {
+    fn new(frame: &'a Frame, compression: CompressionMethod) -> Result<Self> {
+        /// Bytes of a strip, about.
+        const STRIP: usize = 1_000_000;
+        let layout = frame.layout();
+        let (model, depth) = (layout.model(), layout.depth());
+        if matches!(model, Model::Ycbcr(_)) || depth == Depth::U10 {
+            return Err(packed::wrong_type(layout));
+        }
+        let (components, sample) = (model.components(), depth.bytes());
+        let dictionary = matches!(compression, CompressionMethod::LZW | CompressionMethod::Deflate);
+        let differs = dictionary && depth != Depth::F32 && model != Model::GrayAlpha;
+        let colors = if model == Model::GrayAlpha { 1 } else { components };
+        let rows_per_strip = match compression {
+            // Each row is packed by itself.
+            CompressionMethod::PackBits => 1,
+            _ => STRIP.div_ceil(layout.size().width as usize * colors * sample),
         };
-        let mut page = encoder.new_image::<C>(size.width, size.height).map_err(failed)?;
-        match extra {
-            Extra::None => {}
-            Extra::Named => {
-                let straight = &[ExtraSamples::UnassociatedAlpha.to_u16()][..];
-                page.encoder().write_tag(Tag::ExtraSamples, straight).map_err(failed)?;
-            }
-            Extra::Added => {
-                page.extra_samples(&[ExtraSamples::UnassociatedAlpha]).map_err(failed)?;
-            }
-        }
-        carried.write(page.encoder()).map_err(failed)?;
-        if !tags::write(self.metadata, page.encoder()).map_err(failed)? {
-            losses.push(Loss::Density);
-        }
-        page.write_data(&samples).map_err(failed)?;
-        let mut bytes = out.into_inner();
-        if !matches!(self.compression, Compression::Lzw | Compression::Deflate(_)) {
-            remove_predictor(&mut bytes);
-        }
-        bytes.shrink_to_fit();
-        Ok(Encoded { bytes, losses })
+        let predictor = if differs { Predictor::Horizontal } else { Predictor::None };
+        Ok(Self { frame, compression, components, sample, predictor, rows_per_strip })
     }
 
     /// An empty buffer. Samples that are not compressed are only copied, and into a buffer that
     /// was used before that takes a third of the time; nor need it grow.
-    fn room(&self) -> Vec<u8> {
+    fn room(&self, means: Means<'_>) -> Vec<u8> {
         /// Tags, and what lists the strips.
         const BESIDE: usize = 64 << 10;
-        if !matches!(self.compression, Compression::Uncompressed) {
+        if self.compression != CompressionMethod::None {
             return Vec::new();
         }
-        let mut room = self.pool.take_bytes(self.frame.layout().bytes() as usize + BESIDE);
+        let mut room = means.pool.take_bytes(self.frame.layout().bytes() as usize + BESIDE);
         room.clear();
         room
     }
 
-    /// Differences compress better, but exist for integers only; and the encoder would take them
-    /// between grey and the alpha beside it.
-    fn predictor(&self, extra: Extra) -> Predictor {
-        let dictionary = matches!(self.compression, Compression::Lzw | Compression::Deflate(_));
-        let integers = self.frame.layout().depth() != Depth::F32;
-        match dictionary && integers && extra != Extra::Added {
-            true => Predictor::Horizontal,
-            false => Predictor::None,
+    /// The tags that say what the samples are, but for those that `strips` writes.
+    fn describe<W: Write + io::Seek>(&self, to: &mut Directory<'_, W>) -> tiff::TiffResult<()> {
+        let (layout, size) = (self.frame.layout(), self.frame.layout().size());
+        let photometric = match layout.model() {
+            Model::Gray | Model::GrayAlpha => PhotometricInterpretation::BlackIsZero,
+            _ => PhotometricInterpretation::RGB,
+        };
+        to.write_tag(Tag::ImageWidth, size.width)?;
+        to.write_tag(Tag::ImageLength, size.height)?;
+        to.write_tag(Tag::Compression, self.compression.to_u16())?;
+        // libtiff warns of the tag where the compression has no use for it.
+        if matches!(self.compression, CompressionMethod::LZW | CompressionMethod::Deflate) {
+            to.write_tag(Tag::Predictor, self.predictor.to_u16())?;
         }
+        to.write_tag(Tag::PhotometricInterpretation, photometric.to_u16())?;
+        to.write_tag(Tag::RowsPerStrip, self.rows_per_strip as u32)?;
+        to.write_tag(Tag::SamplesPerPixel, self.components as u16)?;
+        // Readers want a density; the true one takes its place, if it is known.
+        to.write_tag(Tag::XResolution, Rational { n: 1, d: 1 })?;
+        to.write_tag(Tag::YResolution, Rational { n: 1, d: 1 })?;
+        to.write_tag(Tag::ResolutionUnit, ResolutionUnit::None.to_u16())?;
+        if layout.model().has_alpha() {
+            let straight = &[ExtraSamples::UnassociatedAlpha.to_u16()][..];
+            to.write_tag(Tag::ExtraSamples, straight)?;
+        }
+        Ok(())
     }
-}
 
-/// Takes the predictor's tag out of the only page's directory. The encoder always writes it, and
-/// libtiff warns of it where the compression has no use for one.
-fn remove_predictor(file: &mut Vec<u8>) {
-    const ENTRY: usize = 12;
-    let short = |at: usize| file.get(at..).and_then(<[u8]>::first_chunk).copied();
-    let tag = |at| short(at).map(u16::from_ne_bytes);
-    let Some(first) = file.get(4..).and_then(<[u8]>::first_chunk).copied() else { return };
-    let directory = u32::from_ne_bytes(first) as usize;
-    let Some(count) = tag(directory) else { return };
-    let entries = directory + 2;
-    let end = entries + ENTRY * usize::from(count) + size_of::<u32>();
-    let found = (0..usize::from(count))
-        .map(|i| entries + ENTRY * i)
-        .find(|at| tag(*at) == Some(Tag::Predictor.to_u16()));
-    // The directory is the last thing that the encoder writes.
-    if let (Some(at), true) = (found, end == file.len()) {
-        file.copy_within(at + ENTRY..end, at);
-        file.truncate(end - ENTRY);
-        file[directory..entries].copy_from_slice(&(count - 1).to_ne_bytes());
+    /// The samples, and where they are. Strips are packed side by side.
+    fn strips<W: Write + io::Seek>(
+        &self,
+        to: &mut Directory<'_, W>,
+        means: Means<'_>,
+    ) -> tiff::TiffResult<()> {
+        let bytes = match self.frame.bytes().as_slice() {
+            [whole] => Cow::Borrowed(*whole),
+            rows => Cow::Owned(rows.concat()),
+        };
+        let strip = self.rows_per_strip * self.row();
+        let strips: Vec<&[u8]> = bytes.chunks(strip).collect();
+        let packed = match self.compression {
+            CompressionMethod::None => strips.into_iter().map(|s| Ok(Cow::Borrowed(s))).collect(),
+            _ => means.bands.map(strips, |strip| self.packed(strip).map(Cow::Owned)),
+        };
+        let (mut offsets, mut counts) = (Vec::new(), Vec::new());
+        for strip in packed {
+            let strip: Cow<'_, [u8]> = strip?;
+            offsets.push(u32::try_from(to.write_data(&*strip)?)?);
+            counts.push(u32::try_from(strip.len())?);
+        }
+        let format = match self.frame.layout().depth() {
+            Depth::F32 => SampleFormat::IEEEFP,
+            _ => SampleFormat::Uint,
+        };
+        let each = |value: u16| vec![value; self.components];
+        to.write_tag(Tag::BitsPerSample, &each(8 * self.sample as u16)[..])?;
+        to.write_tag(Tag::SampleFormat, &each(format.to_u16())[..])?;
+        to.write_tag(Tag::StripOffsets, &offsets[..])?;
+        to.write_tag(Tag::StripByteCounts, &counts[..])
+    }
+
+    /// Bytes of a row.
+    fn row(&self) -> usize {
+        self.frame.layout().plane(0).row() * self.sample
+    }
+
+    /// A strip, compressed.
+    fn packed(&self, strip: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        let differences;
+        let strip = match self.predictor {
+            Predictor::Horizontal => {
+                differences = self.differences(strip);
+                &differences
+            }
+            _ => strip,
+        };
+        match self.compression {
+            CompressionMethod::LZW => Lzw.write_to(&mut out, strip)?,
+            CompressionMethod::PackBits => Packbits.write_to(&mut out, strip)?,
+            _ => Deflate::default().write_to(&mut out, strip)?,
+        };
+        Ok(out)
+    }
+
+    /// Each sample less the one of the pixel before it.
+    fn differences(&self, strip: &[u8]) -> Vec<u8> {
+        let mut out = strip.to_vec();
+        let pixel = self.components * self.sample;
+        for (to, from) in out.chunks_exact_mut(self.row()).zip(strip.chunks_exact(self.row())) {
+            let (to, before) = (&mut to[pixel..], &from[..from.len() - pixel]);
+            if self.sample == 1 {
+                to.iter_mut().zip(before).for_each(|(v, before)| *v = v.wrapping_sub(*before));
+                continue;
+            }
+            let (to, before) = (to.as_chunks_mut::<2>().0, before.as_chunks::<2>().0);
+            for (v, before) in to.iter_mut().zip(before) {
+                let [now, before] = [*v, *before].map(u16::from_ne_bytes);
+                *v = now.wrapping_sub(before).to_ne_bytes();
+            }
+        }
+        out
     }
 }
 
