@@ -185,7 +185,8 @@ pub fn encode(
     encoder.set_compression(match options.compression.as_deref() {
         Some("best") => Compression::High,
         Some("balanced") => Compression::Balanced,
-        // Balanced takes 9 to 13 times as long for files 5 % smaller.
+        // Of photographs the others make files as large, in 3 and 12 times the time; drawings and
+        // screens they make smaller.
         _ => Compression::Fast,
     });
     let mut writer = encoder.write_header().map_err(unwritten)?;
