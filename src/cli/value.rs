@@ -152,7 +152,10 @@ pub fn moment(text: &str) -> Result<Micros, String> {
     }
     let parts: Vec<&str> = text.strip_suffix('s').unwrap_or(text).split(':').collect();
     let (seconds, above) = parts.split_last().ok_or_else(wrong)?;
-    let seconds = Micros::parse_seconds(seconds).filter(|s| s.0 >= 0).ok_or_else(wrong)?;
+    // `.5` is what people type, and what no program writes.
+    let seconds =
+        if seconds.starts_with('.') { format!("0{seconds}") } else { seconds.to_string() };
+    let seconds = Micros::parse_seconds(&seconds).filter(|s| s.0 >= 0).ok_or_else(wrong)?;
     let minute = 60_000_000;
     if above.len() > 2 || (!above.is_empty() && seconds.0 >= minute) {
         return Err(wrong());
@@ -291,6 +294,7 @@ mod tests {
     fn moments() {
         for (text, micros) in [
             ("12.5", 12_500_000),
+            (".5", 500_000),
             ("0", 0),
             ("1:02.5", 62_500_000),
             ("01:02:03.000004", 3_723_000_004),

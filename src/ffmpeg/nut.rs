@@ -72,7 +72,10 @@ impl Nut {
         let later = self.last_ticks.is_none_or(|last| ticks > last);
         let pts = u64::try_from(ticks).ok().filter(|_| later).ok_or_else(|| {
             let last = self.last_ticks.map_or("nothing".to_owned(), |last| last.to_string());
-            Error::input(format!("a frame at tick {ticks} cannot follow one at {last}"))
+            Error::input(format!(
+                "a frame at tick {ticks} cannot follow one at {last}: no container shows two at a \
+                 time (--r gives the frames even times)"
+            ))
         })?;
         self.last_ticks = Some(ticks);
 
