@@ -95,6 +95,12 @@ pub struct HelperReport {
     pub cpu_seconds: f64,
     /// Its peak resident set, in bytes, as it was last seen while it ran; 0 if it never was.
     pub peak_rss_bytes: u64,
+    /// How many errors its log has, whether it went on after them or not.
+    #[serde(default)]
+    pub errors: u64,
+    /// The first of them, each once.
+    #[serde(default)]
+    pub first_errors: Vec<String>,
 }
 
 /// Something happened. In process mode these cross to the parent as JSON lines.

@@ -68,6 +68,8 @@ fn code(kind: Kind) -> u8 {
 }
 
 fn run(cli: &Cli, arguments: &[OsString]) -> Result<u8> {
+    signals::catch_file_limit()
+        .map_err(|e| Error::system(format!("failed to set up signals: {e}")))?;
     let fine = |result: Result<()>| result.map(|()| 0);
     match &cli.command {
         Command::Images(args) => images::run(args, arguments),

@@ -1,12 +1,13 @@
 //! Signals: SIGINT, SIGTERM and SIGHUP become calls on a named thread that is joined.
 //!
 //! SIGPIPE needs nothing here: the Rust runtime ignores it, so that a reader that went away is
-//! an error value of `write`.
+//! an error value of `write`. So that a file over the user's limit is one too, SIGXFSZ is caught.
 
 use std::io;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
 /// Owns the thread; dropping it ends and joins it. The default actions stay replaced.
@@ -22,6 +23,16 @@ pub enum Turn {
     First,
     /// Stop now.
     Again,
+}
+
+/// Has `write` say that a file would be over the limit (`ulimit -f`), in place of an end by
+/// SIGXFSZ. A program that we start is ended by it all the same.
+///
+/// # Errors
+/// When there is no room for a handler.
+pub fn catch_file_limit() -> io::Result<()> {
+    // Whether it came is said by the error of `write`.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
 impl Watch {

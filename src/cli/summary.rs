@@ -23,7 +23,7 @@ const FIRST: usize = 8;
 /// The summary as lines without a newline at the end.
 pub fn text(report: &Report, detail: Detail) -> String {
     let mut lines = vec![headline(report)];
-    lines.extend(failures(report, detail));
+    lines.extend(troubles(report, detail));
     lines.extend(losses(report));
     if report.done > 0 {
         lines.push(speed(report));
@@ -77,8 +77,17 @@ fn headline(report: &Report) -> String {
     format!("{} in {}{end}", parts.join(", "), show_seconds(report.wall_seconds))
 }
 
+/// What went wrong: a line per failure, and one for a damaged clip that was rendered all the same.
+pub fn troubles(report: &Report, detail: Detail) -> Vec<String> {
+    let mut lines = failures(report, detail);
+    if report.outcome == Outcome::Complete {
+        lines.extend(report.damage().map(|damage| format!("damaged  {damage}")));
+    }
+    lines
+}
+
 /// A line per failure.
-pub fn failures(report: &Report, detail: Detail) -> Vec<String> {
+fn failures(report: &Report, detail: Detail) -> Vec<String> {
     let most = match detail {
         Detail::Short => FIRST,
         Detail::Full => usize::MAX,
@@ -318,6 +327,8 @@ mod tests {
             pid: 7,
             cpu_seconds,
             peak_rss_bytes: mebibytes << 20,
+            errors: 0,
+            first_errors: Vec::new(),
         };
         let helpers = vec![
             helper("decoder", 0.5, 40),

@@ -121,7 +121,9 @@ impl Watch {
         };
         let saved = self.finish(args, outcome);
         let error = match ended {
-            Ok(Ended::All) if saved.as_ref().is_ok_and(|report| report.failed.is_empty()) => {
+            Ok(Ended::All)
+                if saved.as_ref().is_ok_and(|r| r.failed.is_empty() && !r.lost_frames()) =>
+            {
                 return Ok(0);
             }
             Ok(Ended::All | Ended::Stopped) => return saved.map(|_| code(Kind::Input)),
@@ -152,9 +154,11 @@ impl Watch {
         let report = self.tally.report(outcome);
         match self.quiet {
             Quiet::No => self.progress.say(&summary::text(&report, self.detail)),
-            Quiet::Yes if report.failed.is_empty() => {}
             Quiet::Yes => {
-                self.progress.say(&summary::failures(&report, Detail::Full).join("\n"));
+                let lines = summary::troubles(&report, Detail::Full);
+                if !lines.is_empty() {
+                    self.progress.say(&lines.join("\n"));
+                }
             }
         }
         for path in say.report.iter().chain(&self.kept) {

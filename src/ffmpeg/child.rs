@@ -269,7 +269,7 @@ impl Child {
             }
         };
         if ended.is_some() {
-            self.meter.enter();
+            self.meter.stop();
             self.ended = Some(self.process.wait()?);
         }
         Ok(())
@@ -280,6 +280,7 @@ impl Child {
             // It holds no lock that a panic could poison, and has nothing to say.
             let _ = log.join();
         }
+        self.meter.enter(self.tail.errors());
     }
 
     fn wait_for(&mut self, ready: PollFlags, cancel: &Cancel) -> Result<()> {

@@ -40,13 +40,15 @@ pub(super) struct Meter {
     began: Instant,
     looked: Option<Instant>,
     peak: u64,
+    /// Its processor time in ticks, once it has ended.
+    ticks: Option<u64>,
 }
 
 impl Meter {
     /// The meter of a process that has just been started.
     pub(super) fn new(name: &'static str, pid: u32, ledger: &Ledger) -> Self {
         let (ledger, began) = (ledger.clone(), Instant::now());
-        Self { name, pid, ledger, began, looked: None, peak: 0 }
+        Self { name, pid, ledger, began, looked: None, peak: 0, ticks: None }
     }
 
     /// Looks at its memory if the last look was some time ago: a quarter of its age, so that a
@@ -65,15 +67,22 @@ impl Meter {
         self.peak = memory_of(self.pid).map_or(self.peak, |memory| memory.peak.max(self.peak));
     }
 
-    /// Enters it. To be called between its end and the wait for it, when its processor time is
-    /// complete and still to be had.
-    pub(super) fn enter(&self) {
-        let Some(ticks) = times(self.pid).map(|times| times.iter().sum::<u64>()) else { return };
+    /// Takes its processor time: between its end and the wait for it, when that is complete and
+    /// still to be had.
+    pub(super) fn stop(&mut self) {
+        self.ticks = times(self.pid).map(|times| times.iter().sum());
+    }
+
+    /// Enters it, when its log is read to the end.
+    pub(super) fn enter(&mut self, (errors, first_errors): (u64, Vec<String>)) {
+        let Some(ticks) = self.ticks.take() else { return };
         self.ledger.enter(HelperReport {
             name: self.name.to_owned(),
             pid: self.pid,
             cpu_seconds: ticks as f64 / rustix::param::clock_ticks_per_second() as f64,
             peak_rss_bytes: self.peak,
+            errors,
+            first_errors,
         });
     }
 }
@@ -113,10 +122,13 @@ mod tests {
         let ledger = Ledger::default();
         let mut meter = Meter::new("decoder", std::process::id(), &ledger.clone());
         meter.glance();
-        meter.enter();
+        meter.stop();
+        meter.enter((2, vec!["no".to_owned()]));
+        meter.enter((0, Vec::new()));
         let [helper] = <[HelperReport; 1]>::try_from(ledger.take()).unwrap();
         assert_eq!((helper.name.as_str(), helper.pid), ("decoder", std::process::id()));
         assert!(helper.peak_rss_bytes > 1 << 16, "{helper:?}");
-        assert!(ledger.clone().take().is_empty());
+        assert_eq!((helper.errors, helper.first_errors.as_slice()), (2, &["no".to_owned()][..]));
+        assert!(ledger.clone().take().is_empty(), "entered once");
     }
 }

@@ -384,8 +384,9 @@ impl Running {
 
 /// The error for a window without a frame.
 fn empty(window: Window) -> Error {
-    let from = window.from.map_or("the start".to_owned(), |m| m.to_string());
-    let until = window.until.map_or("the end".to_owned(), |m| m.to_string());
+    let seconds = |m: Micros| format!("{} s", m.0 as f64 / 1e6);
+    let from = window.from.map_or("the start".to_owned(), seconds);
+    let until = window.until.map_or("the end".to_owned(), seconds);
     Error::usage(format!("no frame lies between {from} and {until} (--ss, --to, --t)"))
 }
 

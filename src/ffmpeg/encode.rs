@@ -4,6 +4,8 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 
@@ -118,6 +120,9 @@ pub struct Encoder {
     /// What is added to a frame's time, so that NUT's begin at 0 or later.
     shift: i64,
     written: u64,
+    /// How many frames it says it took, where that can be told. Nothing was said yet if it is
+    /// the largest number.
+    taken: Option<Arc<AtomicU64>>,
     /// What is set in the finished file.
     matrix: Option<Matrix>,
 }
@@ -148,7 +153,14 @@ impl Encoder {
     pub fn start(job: &Encode<'_>, out: &Path, cancel: &Cancel) -> Result<Self> {
         let (shift, matrix) = (job.shift(), job.matrix(out)?);
         let command = job.command(out)?;
-        let child = job.programs.start("encoder", command, Pipe::In, job.patience, |_| {})?;
+        let taken = Arc::new(AtomicU64::new(u64::MAX));
+        let told = taken.clone();
+        let on_line = move |line: &str| {
+            if let Some(frames) = line.strip_prefix("frame=").and_then(|n| n.trim().parse().ok()) {
+                told.store(frames, Ordering::Relaxed);
+            }
+        };
+        let child = job.programs.start("encoder", command, Pipe::In, job.patience, on_line)?;
         let (nut, opening) = Nut::new(Head {
             size: job.layout.size(),
             tag: job.format.tag(),
@@ -157,7 +169,8 @@ impl Encoder {
             frame_bytes: job.layout.bytes(),
             rate: job.rate,
         });
-        let mut encoder = Self { child, nut, layout: job.layout, shift, written: 0, matrix };
+        let taken = job.counts_taken().then_some(taken);
+        let mut encoder = Self { child, nut, layout: job.layout, shift, written: 0, taken, matrix };
         encoder.child.write(&opening, cancel)?;
         Ok(encoder)
     }
@@ -184,12 +197,20 @@ impl Encoder {
     }
 
     /// Ends its input and waits until it has written its file; the number of frames that it
-    /// was given. That it took all of them is for the caller to check on the file.
+    /// was given.
     ///
     /// # Errors
-    /// When it fails or hangs.
+    /// When it fails or hangs, or did not take all frames.
     pub fn finish(mut self, cancel: &Cancel) -> Result<u64> {
         self.child.finish(cancel)?;
+        let taken = self.taken.as_ref().map_or(u64::MAX, |taken| taken.load(Ordering::Relaxed));
+        if taken < self.written {
+            let written = self.written;
+            return Err(Error::input(format!(
+                "the encoder took {taken} of {written} frames: an option after -- tells it to stop \
+                 early (--t, --to and --frames cut a clip)"
+            )));
+        }
         self.matrix.as_ref().map_or(Ok(()), Matrix::set)?;
         Ok(self.written)
     }
@@ -202,6 +223,15 @@ impl Encode<'_> {
     /// When the folder that `out` is relative to cannot be found.
     pub fn words(&self, out: &Path) -> Result<Vec<OsString>> {
         Ok(words(self.command(out)?))
+    }
+
+    /// Whether ffmpeg's count of frames is that of the rendered stream: it is of the first one with
+    /// pictures.
+    fn counts_taken(&self) -> bool {
+        self.copies.is_none_or(|copies| {
+            let before = &copies.kept()[..copies.rendered()];
+            before.iter().all(|stream| !matches!(stream.kind, StreamKind::Video(_)))
+        })
     }
 
     /// What is added to each time.
@@ -260,7 +290,8 @@ impl Encode<'_> {
     /// The command.
     fn command(&self, out: &Path) -> Result<FfmpegCommand> {
         let mut command = self.programs.ffmpeg(Log::Warnings);
-        command.overwrite().arg("-copyts");
+        // How far it is goes into its log, and the last line of that is the number of frames it took.
+        command.overwrite().args(["-progress", "pipe:2", "-copyts"]);
         command.format("nut").input("pipe:0");
         match self.copies {
             Some(copies) => {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ffmpeg_sidecar::event::{FfmpegEvent, LogLevel};
 use ffmpeg_sidecar::log_parser::FfmpegLogParser;
@@ -12,12 +12,20 @@ const KEPT_BYTES: usize = 64 << 10;
 /// The longest line that is handed on; the rest of a longer one is dropped. A record of
 /// showinfo has some 200 bytes, a frame's side data is printed in hex and may have thousands.
 const LINE_BYTES: usize = 4 << 10;
-/// How many of its complaints an error quotes, the last ones.
+/// How many of its errors are quoted: the last ones where it failed, else the first ones.
 const QUOTED: usize = 3;
 
-/// The last 64 KiB of the log, shared between the thread that reads and whoever asks.
+/// The last 64 KiB of the log, and its first errors, shared between the thread that reads and
+/// whoever asks.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tail(Arc<Mutex<VecDeque<u8>>>);
+pub(super) struct Tail(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    last: VecDeque<u8>,
+    errors: u64,
+    first_errors: Vec<String>,
+}
 
 impl Tail {
     /// Reads `log` to its end, whatever is in it; `on_line` gets each line without its end.
@@ -37,7 +45,9 @@ impl Tail {
                 match byte {
                     b'\n' | b'\r' if line.is_empty() => {}
                     b'\n' | b'\r' => {
-                        on_line(&String::from_utf8_lossy(&line));
+                        let text = String::from_utf8_lossy(&line);
+                        self.note(&text);
+                        on_line(&text);
                         line.clear();
                     }
                     _ if line.len() < LINE_BYTES => line.push(byte),
@@ -46,21 +56,46 @@ impl Tail {
             }
         }
         if !line.is_empty() {
-            on_line(&String::from_utf8_lossy(&line));
+            let text = String::from_utf8_lossy(&line);
+            self.note(&text);
+            on_line(&text);
+        }
+    }
+
+    /// How many errors there were, and the first ones, each once and without addresses.
+    pub(super) fn errors(&self) -> (u64, Vec<String>) {
+        let kept = self.kept();
+        (kept.errors, kept.first_errors.clone())
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a line that is an error. Most lines are not even suspects, and cost a search.
+    fn note(&self, line: &str) {
+        if !line.contains("[error]") && !line.contains("[fatal]") || !is_error(line) {
+            return;
+        }
+        let mut kept = self.kept();
+        kept.errors += 1;
+        let said = bare(line);
+        if kept.first_errors.len() < QUOTED && !kept.first_errors.iter().any(|e| e == said) {
+            kept.first_errors.push(said.to_owned());
         }
     }
 
     fn keep(&self, bytes: &[u8]) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend(&bytes[bytes.len().saturating_sub(KEPT_BYTES)..]);
-        let over = kept.len().saturating_sub(KEPT_BYTES);
-        kept.drain(..over);
+        let last = &mut self.kept().last;
+        last.extend(&bytes[bytes.len().saturating_sub(KEPT_BYTES)..]);
+        let over = last.len().saturating_sub(KEPT_BYTES);
+        last.drain(..over);
     }
 
     /// All that was kept.
     fn text(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (a, b) = kept.as_slices();
+        let kept = self.kept();
+        let (a, b) = kept.last.as_slices();
         String::from_utf8_lossy(&[a, b].concat()).into_owned()
     }
 
@@ -72,7 +107,8 @@ impl Tail {
         let errors: Vec<&str> = lines().filter(|line| is_error(line)).collect();
         let last = &errors[errors.len().saturating_sub(QUOTED)..];
         if last.is_empty() {
-            return lines().next_back().map(|line| bare(line).to_owned());
+            let last = lines().rev().find(|line| !is_report(line));
+            return last.map(|line| bare(line).to_owned());
         }
         let said = last.iter().map(|line| bare(line)).collect::<Vec<_>>().join("; ");
         let helps = ADVICE.iter().find(|(sign, _)| said.contains(sign));
@@ -92,6 +128,13 @@ fn is_error(line: &str) -> bool {
         FfmpegLogParser::new(line.as_bytes()).parse_next_event(),
         Ok(FfmpegEvent::Log(LogLevel::Error | LogLevel::Fatal, _))
     )
+}
+
+/// What is said of each frame, and of how far it is.
+fn is_report(line: &str) -> bool {
+    let key =
+        |key: &str| key.bytes().all(|b| b.is_ascii_lowercase() || b"_0123456789".contains(&b));
+    line.contains("[Parsed_showinfo") || line.split_once('=').is_some_and(|(name, _)| key(name))
 }
 
 /// A line without what stands in brackets in front of it: level, and part with its address.
@@ -117,6 +160,15 @@ mod tests {
         assert_eq!(lines.len(), 7);
         assert_eq!(lines[5], "frame=1 fps=0");
         assert_eq!(tail.complaint().unwrap(), "b; c; d");
+        assert_eq!(tail.errors(), (4, vec!["a".into(), "b".into(), "c".into()]));
+    }
+
+    #[test]
+    fn an_error_that_comes_again_is_counted_and_quoted_once() {
+        let tail = Tail::default();
+        let log = "[h264 @ 0x55] [error] a\n[h264 @ 0x66] [error] a\n[warning] [error\n[fatal] b";
+        tail.drain(log.as_bytes(), |_| {});
+        assert_eq!(tail.errors(), (3, vec!["a".into(), "b".into()]));
     }
 
     #[test]
@@ -136,6 +188,9 @@ mod tests {
         let tail = Tail::default();
         assert_eq!(tail.complaint(), None);
         tail.drain("sh: 1: nothing\nkilled".as_bytes(), |_| {});
+        let reports =
+            "\n[Parsed_showinfo_0 @ 0x1] [info] n:   7 pts: 7\nout_time_us=1\nprogress=end\n";
+        tail.drain(reports.as_bytes(), |_| {});
         assert_eq!(tail.complaint().unwrap(), "killed");
     }
 

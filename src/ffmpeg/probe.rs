@@ -89,6 +89,9 @@ pub struct Stream {
     pub duration: Option<i64>,
     /// How many packets the container says it has; not frames, and not to be relied on.
     pub packets: Option<u64>,
+    /// Samples of sound that a decoder drops at the start. Old versions of ffmpeg (5.1) do not
+    /// say, and keep no account of it.
+    pub padding: Option<u64>,
 }
 
 /// What a stream carries.
@@ -383,6 +386,7 @@ struct SaidStream {
     start_pts: Option<i64>,
     duration_ts: Option<i64>,
     nb_frames: Option<String>,
+    initial_padding: Option<u64>,
     #[serde(default)]
     disposition: Map<String, Value>,
     #[serde(default)]
@@ -416,6 +420,7 @@ impl SaidStream {
             start: self.start_pts,
             duration: self.duration_ts,
             packets: self.nb_frames.and_then(|n| n.parse().ok()),
+            padding: self.initial_padding,
         })
     }
 

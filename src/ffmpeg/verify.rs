@@ -62,6 +62,14 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
+impl Row {
+    /// Something of the source that no result can make up for.
+    pub fn lost(what: &str, source: &str) -> Self {
+        let result = String::new();
+        Self { what: what.to_owned(), source: source.to_owned(), result, verdict: Verdict::Lost }
+    }
+}
+
 /// What became of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -122,9 +130,13 @@ impl Verify<'_> {
         let result = Clip::probe(self.programs, self.out, cancel)?;
         let kept = self.copies.kept();
         let from: Vec<usize> = kept.iter().map(|stream| stream.index).collect();
-        let to: Vec<usize> = (0..kept.len().min(result.streams().len())).collect();
+        let pairs = pairs(kept, result.streams());
+        let to: Vec<usize> = pairs.iter().copied().flatten().collect();
         let before = packets(self.programs, source.path(), &from, cancel)?;
-        let after = packets(self.programs, self.out, &to, cancel)?;
+        let mut found = packets(self.programs, self.out, &to, cancel)?.into_iter();
+        // One for each stream that was kept; of one that is missing, none.
+        let after: Vec<Packets> =
+            pairs.iter().map(|pair| pair.and_then(|_| found.next()).unwrap_or_default()).collect();
         let mut rows = vec![tags("file", source.tags(), result.tags()), self.chapters(&result)];
         for text in self.copies.left_out() {
             rows.push(row(text, "there", "left out", Verdict::Lost));
@@ -133,10 +145,11 @@ impl Verify<'_> {
         let slide = self.slide(&shown, &after);
         for (at, stream) in kept.iter().enumerate() {
             let name = format!("stream {}", stream.index);
-            let (Some(copy), Some(packets)) = (result.streams().get(at), after.get(at)) else {
+            let Some(copy) = pairs[at].and_then(|index| result.streams().get(index)) else {
                 rows.push(row(&name, "there", "missing", Verdict::Lost));
                 continue;
             };
+            let packets = &after[at];
             if at == self.copies.rendered() {
                 rows.extend(self.rendered(&name, &shown, slide, copy, packets)?);
             } else {
@@ -345,6 +358,26 @@ impl Packets {
     }
 }
 
+/// Which stream of a result each of the source's is: the next one of its kind. A container may
+/// have put in one of its own, as MP4 does for chapters, in front of cover art.
+fn pairs(kept: &[&Stream], result: &[Stream]) -> Vec<Option<usize>> {
+    let kind = |stream: &Stream| std::mem::discriminant(&stream.kind);
+    let mut taken = vec![false; result.len()];
+    let mut next = |stream: &&Stream| {
+        let found = (0..result.len()).find(|at| !taken[*at] && kind(&result[*at]) == kind(stream));
+        found.inspect(|at| taken[*at] = true)
+    };
+    let mut pairs: Vec<Option<usize>> = kept.iter().map(&mut next).collect();
+    // What a container holds as something else: subtitles that became data.
+    for (at, pair) in pairs.iter_mut().enumerate().filter(|(_, pair)| pair.is_none()) {
+        if taken.get(at) == Some(&false) {
+            taken[at] = true;
+            *pair = Some(at);
+        }
+    }
+    pairs
+}
+
 /// Nanoseconds, rounded down.
 fn nanos(ticks: i64, base: TimeBase) -> i128 {
     let scaled = i128::from(ticks) * i128::from(base.num()) * 1_000_000_000;
@@ -410,6 +443,8 @@ fn colors(name: &str, before: &ColorTags, after: &ColorTags) -> Vec<Row> {
         let verdict = match (&before, &after) {
             (None, None) => return None,
             (None, Some(_)) => Verdict::Changed,
+            // What is not said is limited.
+            (Some(range), None) if tag == "range" && range == "tv" => Verdict::Changed,
             (before, after) => equal(before == after),
         };
         let text = |tag: Option<String>| tag.unwrap_or_else(|| "not said".to_owned());

@@ -294,6 +294,20 @@ impl Report {
             .map_err(|e| Error::input(format!("{}: not a report: {e}", shown(path))))
     }
 
+    /// What ffmpeg's decoders found wrong with the clip, if anything.
+    pub fn damage(&self) -> Option<String> {
+        let decoders = || self.helpers.iter().filter(|helper| helper.name == "decoder");
+        let errors: u64 = decoders().map(|helper| helper.errors).sum();
+        let first = decoders().find_map(|helper| helper.first_errors.first())?;
+        let times = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };
+        Some(format!("the decoder reported {times}, first: {first}"))
+    }
+
+    /// True if a clip is damaged and frames that its container counts are missing.
+    pub fn lost_frames(&self) -> bool {
+        self.unit == Unit::Frame && self.left > 0 && self.damage().is_some()
+    }
+
     /// Processor time of all helpers together, in seconds.
     pub fn helper_seconds(&self) -> f64 {
         self.helpers.iter().map(|helper| helper.cpu_seconds).sum()
@@ -418,6 +432,8 @@ mod tests {
                 pid: 9,
                 cpu_seconds: 0.25,
                 peak_rss_bytes: 1 << 20,
+                errors: if name == "decoder" { 3 } else { 9 },
+                first_errors: vec![format!("{name} a"), "b".into()],
             };
             tally.on(&Event::HelperEnded(helper));
         }
@@ -450,8 +466,13 @@ mod tests {
         assert_eq!(json["losses"], serde_json::json!({"depth": 1, "exif": 1}));
         assert_eq!(json["peak_rss_bytes"], 1050, "one process is counted once, helpers apart");
         let decoder = serde_json::json!(
-            {"name": "decoder", "pid": 9, "cpu_seconds": 0.25, "peak_rss_bytes": 1 << 20}
+            {"name": "decoder", "pid": 9, "cpu_seconds": 0.25, "peak_rss_bytes": 1 << 20,
+             "errors": 3, "first_errors": ["decoder a", "b"]}
         );
+        let report = tally.report(Outcome::Complete);
+        let damage = report.damage().unwrap();
+        assert_eq!(damage, "the decoder reported 3 errors, first: decoder a");
+        assert!(!report.lost_frames(), "files do not go missing so");
         assert_eq!(json["helpers"][0], decoder, "by name");
         assert_eq!(json["helpers"][1]["name"], "encoder");
         let first = json["stages"][0].as_object().unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::part::PartFile;
 use super::place::Writing;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::ffmpeg::{Clip, Encode, Encoder, written};
 use crate::frame::{BufferPool, Frame};
 use crate::link::{Cancel, Item, Packet, Part, Payload};
@@ -53,7 +53,8 @@ impl Sink for VideoSink {
             .pts
             .ok_or_else(|| run(Error::internal(format!("frame {number} came without its time"))))?;
         let frame = frame_of(packet.outcome).map_err(run)?;
-        self.encoder.write(&frame, ticks, &self.cancel).map_err(run)?;
+        let took = self.encoder.write(&frame, ticks, &self.cancel);
+        took.map_err(|error| run(refused(error, &self.part)))?;
         if let Some(frame) = Arc::into_inner(frame) {
             frame.recycle(&self.pool);
         }
@@ -73,7 +74,7 @@ impl Sink for VideoSink {
 
     fn finish(self: Box<Self>) -> Result<()> {
         let Self { encoder, part, out, writing, clip, cancel, .. } = *self;
-        encoder.finish(&cancel)?;
+        encoder.finish(&cancel).map_err(|error| refused(error, &part))?;
         written(part.path())?;
         clip.as_ref().map_or(Ok(()), Clip::unchanged)?;
         part.commit(&out, writing)
@@ -83,6 +84,21 @@ impl Sink for VideoSink {
         // The encoder is killed before its file is removed: fields are dropped in order.
         drop(self);
     }
+}
+
+/// An encoder that ended by itself before it wrote a byte found something wrong with what it was
+/// asked for, unless it was the disk.
+fn refused(error: Error, part: &PartFile) -> Error {
+    let disk = ["No space left", "File too large", "Input/output error"];
+    let text = error.to_string();
+    let nothing = part.path().metadata().is_ok_and(|file| file.len() == 0);
+    if error.kind() != Kind::Input || !nothing || disk.iter().any(|sign| text.contains(sign)) {
+        return error;
+    }
+    Error::usage(format!(
+        "{text} (before anything was written: --codec, --preset, --crf, --pix-fmt, the options after \
+         -- and the output's name have to go together)"
+    ))
 }
 
 /// The one frame of a packet.

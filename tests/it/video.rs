@@ -104,7 +104,7 @@ fn an_encoder_that_fails_leaves_nothing_and_is_quoted() {
     let place = clip();
     for mode in MODES {
         let line = format!("video a.mkv -o b.mkv --mode {mode} --codec ffv1 -- -slices 5 -level 3");
-        place.line(&line).code(1).says(&["encoder", "ffmpeg"]);
+        place.line(&line).code(2).says(&["encoder", "ffmpeg", "-slices"]);
         assert_eq!(leftovers(&place), ["a.mkv"], "{mode}");
     }
 }
@@ -142,4 +142,66 @@ fn leftovers(place: &Place) -> Vec<String> {
     let mut names: Vec<String> = names.map(name).collect();
     names.sort();
     names
+}
+
+#[test]
+fn a_damaged_clip_says_so_and_what_it_lost() {
+    let place = Place::new();
+    let source =
+        "-f lavfi -i testsrc2=s=320x240:r=25:d=4 -c:v libx264 -g 10 -bf 0 -pix_fmt yuv420p";
+    for name in ["a.mp4", "a.mkv"] {
+        ffmpeg(&place, &format!("{source} {name}"));
+        let mut bytes = std::fs::read(place.path(name)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 3000].fill(0xff);
+        std::fs::write(place.path(name), bytes).unwrap();
+    }
+    for mode in MODES {
+        let line =
+            format!("video a.mp4 -o {mode}.mp4 -f negate --mode {mode} --report {mode}.json");
+        let lost = ["fewer than the container counts", "damaged  the decoder reported"];
+        place.line(&line).code(1).says(&lost);
+        let report = place.json(&format!("{mode}.json"));
+        let helpers = report["helpers"].as_array().unwrap();
+        let decoder = helpers.iter().find(|helper| helper["name"] == "decoder").unwrap();
+        assert!(decoder["errors"].as_u64().unwrap() > 0, "{mode}: {decoder}");
+        assert!(place.path(&format!("{mode}.mp4")).exists(), "what could be read is kept");
+    }
+    // Nobody knows how many frames a Matroska file should have.
+    place.line("video a.mkv -o b.mkv -f negate").code(0).says(&["damaged  the decoder"]);
+    let done = place.line("video a.mkv -o c.mkv -f negate --verify").code(1);
+    assert!(done.stdout.contains("decoding"), "{}", done.stdout);
+}
+
+#[test]
+fn what_the_encoder_refuses_is_a_mistake_in_the_command() {
+    let place = clip();
+    for (options, said) in [
+        ("-o out.xyz --an", "xyz"),
+        ("-o out.mp4 --an --codec ffv1", "codec"),
+        ("-o out.mkv --codec libx264 --preset warp", "--preset"),
+        ("-o out.mkv -- -nosuch 1", "nosuch"),
+    ] {
+        let done = place.line(&format!("video a.mkv {options}")).code(2);
+        done.says(&[said, "before anything was written"]);
+        let left = place.names(".");
+        assert!(left.iter().all(|name| !name.contains("out")), "{options}: {left:?}");
+    }
+}
+
+#[test]
+fn an_encoder_that_stops_early_is_no_end() {
+    let place = clip();
+    let done = place.line("video a.mkv -o out.mkv -- -frames:v 7").code(1);
+    done.says(&["took 7 of 40 frames", "--frames"]);
+    assert_eq!(leftovers(&place), ["a.mkv"]);
+}
+
+#[test]
+fn a_file_over_the_users_limit_is_an_error_that_names_it() {
+    let place = Place::new();
+    place.ppm("big.ppm", 640, 480, 1);
+    let done = place.shell("ulimit -f 64; exec $0 images big.ppm -o out.bmp").code(1);
+    done.says(&["out.bmp", "File too large"]);
+    assert_eq!(place.names("."), ["big.ppm"]);
 }

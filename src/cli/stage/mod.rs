@@ -253,7 +253,7 @@ impl Ear {
     }
 
     fn tell(&self, report: &Report) {
-        for line in summary::failures(report, Detail::Short) {
+        for line in summary::troubles(report, Detail::Short) {
             say::line(&line);
         }
         say::line(&summary::stage_line(self.name, report));
