@@ -1,8 +1,9 @@
 # make demo   builds, filters the sample photographs and the clip, proves the modes equal, measures
 # make test   everything that must hold, on all cores, on one, and without C
 # make bench  kernels, codecs and links, and a run on IMAGES=folder
+# make bench-peers  the same work beside other tools, which it installs; ARGS='--only blur' for a part of it
 # make lint   formatting, lints and documentation, warnings as errors
-.PHONY: all build setup demo test test-long bench lint golden pictures clip clean
+.PHONY: all build setup demo test test-long bench bench-peers lint golden pictures clip clean
 
 CARGO ?= cargo
 PROGRAM = target/release/lumaloom
@@ -43,6 +44,9 @@ test-long: setup
 bench: build
 	$(CARGO) bench --locked
 	$(PROGRAM) bench $(IMAGES) -f eq=contrast=1.15:saturation=1.2,gamma=1.1 --modes inline,threads,processes
+
+bench-peers: build
+	@scripts/bench-peers $(PROGRAM) $(ARGS)
 
 lint: setup
 	$(CARGO) fmt --check
