@@ -8,8 +8,8 @@ use lumaloom::filter::{Kernel, Window};
 use lumaloom::frame::{Depth, Frame, Layout, Model, PlaneShape, Siting, Size, Subsampling, Ycbcr};
 use lumaloom::kernel::{
     AxisMap, AxisWeights, Blur, BlurRows, BoxRows, Components, Fused8, Grid, Isa, Lift, Load,
-    Lookup, Lower, Numbers, PlaneMut, PointRows, Precision, RankRows, ResampleRows, Step, TurnRows,
-    View, fill, taps,
+    Lookup, Lower, Numbers, PlaneMut, PointRows, Precision, RankRows, ResampleRows, Sited, Step,
+    TurnRows, View, fill, taps,
 };
 
 const SIZE: Size = Size::new(4000, 3000);
@@ -153,9 +153,11 @@ fn lift_and_lower(bencher: Bencher<'_, '_>) {
     let input = frame(model, Depth::U8);
     let layout = *input.layout();
     let shapes = [0, 1, 2].map(|i| layout.plane(i));
+    let sited = Sited { shapes, siting: Siting::Center };
+    let none: Arc<[Step]> = Arc::new([]);
     run(bencher, (&input, model), SIZE, |up, _| {
-        let lifted = Box::new(Lift::new(up, shapes, Siting::Center));
-        Box::new(Lower::new(lifted, shapes, Siting::Center))
+        let lifted = Box::new(Lift::new(up, sited, none.clone()));
+        Box::new(Lower::new(lifted, none.clone(), sited))
     });
 }
 
