@@ -26,11 +26,15 @@ pub enum Turn {
 }
 
 /// Has `write` say that a file would be over the limit (`ulimit -f`), in place of an end by
-/// SIGXFSZ. A program that we start is ended by it all the same.
+/// SIGXFSZ. A program that we start is ended by it all the same, but where whoever started us
+/// ignores it: that is left as it is, and inherited.
 ///
 /// # Errors
 /// When there is no room for a handler.
 pub fn catch_file_limit() -> io::Result<()> {
+    if is_ignored(SIGXFSZ) {
+        return Ok(());
+    }
     // Whether it came is said by the error of `write`.
     signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
