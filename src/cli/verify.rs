@@ -1,17 +1,38 @@
-//! What `video --verify` prints: source and result side by side.
+//! `video --verify`: source and result side by side.
 
 use lumaloom::error::{Kind, Result};
 use lumaloom::ffmpeg::{Row, Verdict};
+use lumaloom::link::Cancel;
+use lumaloom::observe::Report;
 
 use super::args::{ProgressArg, SayArgs};
+use super::clip::{ClipOut, Movie, Planned};
 use super::{code, say};
+
+/// Compares a clip with its finished render of `frames` frames, and gives the exit code. `report`
+/// is the run's.
+///
+/// # Errors
+/// When one of them cannot be read, or stdout cannot be written.
+pub fn run(
+    (movie, planned): (&Movie, &Planned),
+    (output, frames): (&ClipOut, u64),
+    report: &Report,
+    args: &SayArgs,
+    cancel: &Cancel,
+) -> Result<u8> {
+    let mut rows = movie.verify(output, planned, frames, cancel)?;
+    // What a damaged clip lost was never seen: that nothing was lost cannot be said of it.
+    rows.extend(report.damage().map(|damage| Row::lost("decoding", &damage)));
+    print(&rows, args)
+}
 
 /// Prints the table and gives the exit code: 1 when something was lost. It is data, unless stdout
 /// has events on it.
 ///
 /// # Errors
 /// `System` when stdout cannot be written.
-pub fn say(rows: &[Row], args: &SayArgs) -> Result<u8> {
+fn print(rows: &[Row], args: &SayArgs) -> Result<u8> {
     let text = table(rows);
     match args.progress {
         ProgressArg::Jsonl => text.lines().for_each(say::line),

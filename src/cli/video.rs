@@ -7,7 +7,6 @@ use std::sync::Arc;
 use lumaloom::error::{Error, Result};
 use lumaloom::event::{Event, Observer};
 use lumaloom::exec::processes::quoted;
-use lumaloom::ffmpeg::Row;
 use lumaloom::frame::BufferPool;
 use lumaloom::observe::{Head, Outcome, Unit};
 use lumaloom::stage::{Cancel, Ended, Epoch};
@@ -88,10 +87,7 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let movie = input.as_ref().and_then(ClipIn::movie).zip(planned.as_ref());
     let (Some((movie, planned)), 0, true) = (movie, code, args.verify) else { return Ok(code) };
     let report = tally.report(Outcome::Complete);
-    let mut rows = movie.verify(&render.output, planned, report.done, &cancel)?;
-    // What a damaged clip lost was never seen: that nothing was lost cannot be said of it.
-    rows.extend(report.damage().map(|damage| Row::lost("decoding", &damage)));
-    verify::say(&rows, &args.say)
+    verify::run((movie, planned), (&render.output, report.done), &report, &args.say, &cancel)
 }
 
 /// Whether the output is one for what else is asked for.

@@ -38,7 +38,7 @@ impl VideoSink {
         cancel: &Cancel,
     ) -> Result<Self> {
         let part = PartFile::create(&out)?;
-        let encoder = Encoder::start(job, part.path(), cancel)?;
+        let encoder = Encoder::start(job, part.path(), cancel).map_err(|e| refused(e, &part))?;
         let clip = job.copies.map(|copies| copies.clip().clone());
         Ok(Self { encoder, part, out, writing, clip, pool, cancel: cancel.clone() })
     }

@@ -256,12 +256,45 @@ fn one_render_at_a_time() {
 
 #[test]
 fn a_segment_that_fails_is_named_and_leaves_nothing_half_done() {
-    let place = clip();
-    let line = "video a.mkv -o b.mkv --codec ffv1 --chunks 3 --workers 2 -- -slices 5 -level 3";
-    place.line(line).code(1).says(&["segment ", " of 3", "encoder"]);
+    let place = long("mkv");
+    let whole = fs::read(place.path("long.mkv")).unwrap();
+    fs::write(place.path("half.mkv"), &whole[..whole.len() / 2]).unwrap();
+    let line = "video half.mkv -o b.mkv --codec ffv1 --chunks 2 --workers 2";
+    place.line(line).code(1).says(&["segment 2 of 2 (", "cut off"]);
     assert!(!place.path("b.mkv").exists() && !place.path("b.part.mkv").exists());
-    // No segment was finished, so there is nothing to go on with.
-    assert!(!place.path("b.mkv.lumaloom").exists());
+}
+
+#[test]
+fn an_encoder_that_refuses_its_options_is_a_mistake_of_the_command() {
+    let place = clip();
+    for mode in MODES {
+        let line = format!(
+            "video a.mkv -o b.mkv --codec ffv1 --chunks 3 --workers 2 --mode {mode} -- -slices 5 -level 3"
+        );
+        let said = place.line(&line).code(2).says(&["encoder", "have to go together"]);
+        assert!(!said.stderr.contains("container says"), "{}", said.stderr);
+        assert!(!place.path("b.mkv").exists() && !place.path("b.part.mkv").exists());
+        // No segment was finished, so there is nothing to go on with.
+        assert!(!place.path("b.mkv.lumaloom").exists());
+    }
+}
+
+#[test]
+fn damage_is_said_as_in_one_pass() {
+    let place = long("mkv");
+    let mut bytes = fs::read(place.path("long.mkv")).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at..at + 200].fill(0x5a);
+    fs::write(place.path("bad.mkv"), bytes).unwrap();
+    for chunks in ["", "--chunks 2"] {
+        let line = format!("video bad.mkv -y -o b.mkv --codec ffv1 --verify {chunks}");
+        let done = place.line(&line).code(1).says(&["the decoder reported"]);
+        assert!(
+            done.stdout.contains("decoding") && done.stdout.contains("lost"),
+            "{}",
+            done.stdout
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Between one segment and whoever listens to the whole run.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use lumaloom::event::{Event, Observer};
 
@@ -8,13 +8,19 @@ use lumaloom::event::{Event, Observer};
 pub struct Counted<'a> {
     observer: &'a dyn Observer,
     before: u64,
+    begun: AtomicBool,
     pixels: AtomicU64,
 }
 
 impl<'a> Counted<'a> {
     /// A segment with so many frames before it.
     pub fn new(observer: &'a dyn Observer, before: u64) -> Self {
-        Self { observer, before, pixels: AtomicU64::new(0) }
+        Self { observer, before, begun: AtomicBool::new(false), pixels: AtomicU64::new(0) }
+    }
+
+    /// Whether a frame was read.
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Pixels of the frames that are done.
@@ -31,7 +37,11 @@ impl Observer for Counted<'_> {
                 *seq += self.before;
                 self.pixels.fetch_add(*pixels, Ordering::Relaxed);
             }
-            Event::Read { seq, .. } | Event::Worked { seq, .. } | Event::Failed { seq, .. } => {
+            Event::Read { seq, .. } => {
+                *seq += self.before;
+                self.begun.store(true, Ordering::Relaxed);
+            }
+            Event::Worked { seq, .. } | Event::Failed { seq, .. } => {
                 *seq += self.before;
             }
             // Said once for the whole run, or of no frame.

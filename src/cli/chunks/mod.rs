@@ -18,7 +18,7 @@ use lumaloom::exec::processes::quoted;
 use lumaloom::ffmpeg::{Muxer, Segment, Window, Words, fit, span};
 use lumaloom::journal::{Others, Recipe, Run};
 use lumaloom::link::{Cancel, Ended};
-use lumaloom::observe::{Head, Unit};
+use lumaloom::observe::{Head, Outcome, Unit};
 use lumaloom::sink::Clobber;
 use lumaloom::source::sequence;
 use lumaloom::stage::{Epoch, Needs, Work};
@@ -164,13 +164,15 @@ impl<'a> Chunks<'a> {
         let useless = ended.is_ok() || folder.finished().is_empty();
         let tidied = if useless { folder.remove() } else { Ok(()) };
         let ended = ended.and(tidied).map(|()| Ended::All);
+        let tally = watch.tally.clone();
         let code = watch.conclude(&self.args.say, ended)?;
         if code != 0 || !self.args.verify {
             return Ok(code);
         }
-        let frames = folder.frames();
-        let rows = self.movie.verify(&self.render.output, self.planned, frames, self.cancel)?;
-        verify::say(&rows, &self.args.say)
+        let source = (self.movie, self.planned);
+        let result = (&self.render.output, folder.frames());
+        let report = tally.report(Outcome::Complete);
+        verify::run(source, result, &report, &self.args.say, self.cancel)
     }
 
     /// The folder of segments, owned, with those that an earlier run finished.
@@ -248,7 +250,9 @@ impl<'a> Chunks<'a> {
         let ended = render.run(Some(&input), epoch, &counted, self.cancel);
         let whole = ended.map_err(|e| match e.kind() {
             Kind::Interrupted => e,
-            // What was found wrong with the command was said before; this comes from the clip.
+            // The encoder's: the other segments say the same.
+            Kind::Usage if counted.has_begun() => e,
+            // What else is wrong with the command was said before; this comes from the clip.
             Kind::Usage => Error::input(format!(
                 "{}: {e}; the container says otherwise, which --chunks relies on",
                 self.named(at)
