@@ -239,6 +239,11 @@ impl Child {
         Error::new(kind, format!("the {name} (ffmpeg, process {id}): {what}{ended}{said}"))
     }
 
+    /// Forgets the errors that it reported, and those to come as well if they do not count.
+    pub(super) fn forget_errors(&self, count: bool) {
+        self.tail.forget_errors(count);
+    }
+
     /// Kills it with all that it started, waits for it, and joins the thread of its log.
     pub(super) fn stop(&mut self) {
         if self.ended.is_none() {

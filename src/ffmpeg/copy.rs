@@ -6,6 +6,7 @@ use std::path::Path;
 use ffmpeg_sidecar::command::FfmpegCommand;
 
 use super::display::keeps_matrix;
+use super::opus;
 use super::probe::{Clip, Stream, StreamKind};
 use super::time::Micros;
 use crate::error::{Error, Result};
@@ -135,8 +136,9 @@ impl<'a> Copies<'a> {
         self.until
     }
 
-    /// The options that map the streams, for input 0 with the frames and input 1 with the clip.
-    pub(super) fn maps(&self, command: &mut FfmpegCommand) {
+    /// The options that map the streams to `out`, for input 0 with the frames and input 1 with
+    /// the clip.
+    pub(super) fn maps(&self, command: &mut FfmpegCommand, out: &Path) {
         for (at, stream) in self.kept.iter().enumerate() {
             if at == self.rendered {
                 command.map("0:v:0");
@@ -154,6 +156,9 @@ impl<'a> Copies<'a> {
             command.args([format!("-disposition:{at}"), set]);
             if at != self.rendered {
                 command.args([format!("-c:{at}"), "copy".to_owned()]);
+                if let Some(setts) = stream.preskip.and_then(|skip| opus::setts(skip, out)) {
+                    command.args([format!("-bsf:{at}"), setts]);
+                }
             }
         }
     }

@@ -189,6 +189,10 @@ impl<'a> Decoder<'a> {
                 }
                 return Ok(None);
             }
+            if self.given == 0 && from.is_some() {
+                // Of frames before it, which may refer to what the seek has passed over.
+                self.child.forget_errors(true);
+            }
             let number = self.given;
             self.given += 1;
             let Record { key, scan, .. } = record;
@@ -199,6 +203,7 @@ impl<'a> Decoder<'a> {
     /// From the beginning of the clip, since the seek went too far.
     fn restart(&mut self) -> Result<()> {
         self.seek = Seek::Sure;
+        self.child.forget_errors(false);
         self.child.stop();
         let Running { child, lines, cut_off } = Running::start(&self.job, self.seek)?;
         (self.child, self.lines, self.cut_off) = (child, lines, cut_off);
@@ -286,6 +291,10 @@ impl<'a> Decoder<'a> {
 
     /// Its output ended between two frames: whether that was the end of the clip.
     fn end(&mut self, cancel: &Cancel) -> Result<()> {
+        if self.seek == Seek::Hoped {
+            // All of it is read once more.
+            self.child.forget_errors(false);
+        }
         self.child.finish(cancel)?;
         // Its log is read to the end by now.
         loop {

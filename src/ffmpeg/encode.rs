@@ -296,7 +296,7 @@ impl Encode<'_> {
         match self.copies {
             Some(copies) => {
                 self.second_input(&mut command, copies.clip())?;
-                copies.maps(&mut command);
+                copies.maps(&mut command, out);
                 self.rendered(&mut command);
                 self.cut(&mut command, copies);
             }

@@ -159,7 +159,7 @@ impl Join<'_> {
         match encode.copies {
             Some(copies) => {
                 encode.second_input(&mut command, copies.clip())?;
-                copies.maps(&mut command);
+                copies.maps(&mut command, out);
                 encode.cut(&mut command, copies);
             }
             None => {

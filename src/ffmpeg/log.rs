@@ -25,6 +25,8 @@ struct Kept {
     last: VecDeque<u8>,
     errors: u64,
     first_errors: Vec<String>,
+    /// Errors are not counted.
+    deaf: bool,
 }
 
 impl Tail {
@@ -68,6 +70,12 @@ impl Tail {
         (kept.errors, kept.first_errors.clone())
     }
 
+    /// Forgets the errors that there were, and those to come as well if they do not count.
+    pub(super) fn forget_errors(&self, count: bool) {
+        let kept = &mut *self.kept();
+        (kept.errors, kept.first_errors, kept.deaf) = (0, Vec::new(), !count);
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -78,6 +86,9 @@ impl Tail {
             return;
         }
         let mut kept = self.kept();
+        if kept.deaf {
+            return;
+        }
         kept.errors += 1;
         let said = bare(line);
         if kept.first_errors.len() < QUOTED && !kept.first_errors.iter().any(|e| e == said) {
@@ -169,6 +180,21 @@ mod tests {
         let log = "[h264 @ 0x55] [error] a\n[h264 @ 0x66] [error] a\n[warning] [error\n[fatal] b";
         tail.drain(log.as_bytes(), |_| {});
         assert_eq!(tail.errors(), (3, vec!["a".into(), "b".into()]));
+    }
+
+    #[test]
+    fn errors_of_what_is_not_wanted_are_forgotten() {
+        let tail = Tail::default();
+        let log = || "[h264 @ 0x55] [error] a\n".as_bytes();
+        tail.drain(log(), |_| {});
+        tail.forget_errors(true);
+        assert_eq!(tail.errors(), (0, vec![]));
+        tail.drain(log(), |_| {});
+        assert_eq!(tail.errors(), (1, vec!["a".into()]));
+        tail.forget_errors(false);
+        tail.drain(log(), |_| {});
+        assert_eq!(tail.errors(), (0, vec![]));
+        assert_eq!(tail.complaint().unwrap(), "a; a; a", "they are the cause of a failure still");
     }
 
     #[test]

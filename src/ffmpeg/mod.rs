@@ -40,6 +40,7 @@ mod lag;
 mod log;
 mod muxer;
 mod nut;
+mod opus;
 mod packets;
 mod pixels;
 mod probe;

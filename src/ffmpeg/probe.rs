@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::child::{Patience, Pipe};
 use super::display::DisplayMatrix;
 use super::hdr;
+use super::opus;
 use super::program::{Programs, file_argument};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
@@ -89,9 +90,9 @@ pub struct Stream {
     pub duration: Option<i64>,
     /// How many packets the container says it has; not frames, and not to be relied on.
     pub packets: Option<u64>,
-    /// Samples of sound that a decoder drops at the start. Old versions of ffmpeg (5.1) do not
-    /// say, and keep no account of it.
-    pub padding: Option<u64>,
+    /// What a decoder of Opus drops at the start, in samples of 1/48000 s, if this version of
+    /// ffmpeg keeps no account of it (5.1).
+    pub preskip: Option<u32>,
 }
 
 /// What a stream carries.
@@ -169,7 +170,24 @@ impl Clip {
         let said = parsed(&said).map_err(within)?;
         let mut clip = Self::new(path, Stamp::of(&meta), said).map_err(within)?;
         clip.look_into_frames(programs, cancel).map_err(within)?;
+        clip.look_into_heads(programs, cancel).map_err(within)?;
         Ok(clip)
+    }
+
+    /// Adds what only the head of a stream says of its sound.
+    fn look_into_heads(&mut self, programs: &Programs, cancel: &Cancel) -> Result<()> {
+        if programs.counts_preskip() {
+            return Ok(());
+        }
+        for stream in self.streams.iter_mut().filter(|s| s.codec.as_deref() == Some("opus")) {
+            let index = stream.index.to_string();
+            let keys = "stream=extradata";
+            let head = ["-select_streams", &index, "-show_entries", keys, "-show_data"];
+            let said = ask(programs, &self.path, &head, cancel)?;
+            let said = parsed::<SaidHeads>(&said)?.streams.into_iter().next();
+            stream.preskip = said.and_then(|said| opus::preskip(&said.extradata?));
+        }
+        Ok(())
     }
 
     /// Adds what only the first frame of a stream says of its picture.
@@ -355,6 +373,18 @@ struct SaidFrame {
     side_data_list: Vec<Map<String, Value>>,
 }
 
+/// ffprobe's JSON of heads.
+#[derive(Deserialize)]
+struct SaidHeads {
+    #[serde(default)]
+    streams: Vec<SaidHead>,
+}
+
+#[derive(Deserialize)]
+struct SaidHead {
+    extradata: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct SaidFormat {
     format_name: String,
@@ -386,7 +416,6 @@ struct SaidStream {
     start_pts: Option<i64>,
     duration_ts: Option<i64>,
     nb_frames: Option<String>,
-    initial_padding: Option<u64>,
     #[serde(default)]
     disposition: Map<String, Value>,
     #[serde(default)]
@@ -420,7 +449,7 @@ impl SaidStream {
             start: self.start_pts,
             duration: self.duration_ts,
             packets: self.nb_frames.and_then(|n| n.parse().ok()),
-            padding: self.initial_padding,
+            preskip: None,
         })
     }
 

@@ -16,6 +16,8 @@ use crate::link::Cancel;
 /// libavutil of ffmpeg 5.1, the first with `-fps_mode`. The library's number is compared, since
 /// builds from git have dates or hashes for a version.
 const OLDEST: (u32, u32) = (57, 28);
+/// libavutil of ffmpeg 6.0. 6.1, 7.0 and 9.0 reckon with what Opus drops, 5.1 does not.
+const COUNTS_PRESKIP: (u32, u32) = (58, 0);
 
 /// More than any of them says when it is asked what it can do.
 const SAID_BYTES: usize = 4 << 20;
@@ -30,6 +32,7 @@ pub struct Programs {
     ffmpeg: PathBuf,
     ffprobe: PathBuf,
     version: String,
+    library: (u32, u32),
     ledger: Ledger,
 }
 
@@ -44,14 +47,19 @@ impl Programs {
         let beside = ffmpeg.map(|path| path.with_file_name("ffprobe")).filter(|path| path.exists());
         let ffmpeg = ffmpeg.map_or_else(|| PathBuf::from("ffmpeg"), Path::to_owned);
         let ffprobe = beside.unwrap_or_else(|| PathBuf::from("ffprobe"));
-        let version = checked(&ffmpeg, ledger)?;
+        let (version, library) = checked(&ffmpeg, ledger)?;
         checked(&ffprobe, ledger)?;
-        Ok(Self { ffmpeg, ffprobe, version, ledger: ledger.clone() })
+        Ok(Self { ffmpeg, ffprobe, version, library, ledger: ledger.clone() })
     }
 
     /// What ffmpeg calls its version, like `5.1.9-0+deb12u1`.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Whether it reckons with what a decoder of Opus drops, where it copies into Matroska.
+    pub(super) fn counts_preskip(&self) -> bool {
+        self.library >= COUNTS_PRESKIP
     }
 
     /// A command for ffmpeg with nothing but the options that all of ours share.
@@ -119,8 +127,8 @@ impl Log {
     }
 }
 
-/// The version of a program that starts and is new enough.
-fn checked(program: &Path, ledger: &Ledger) -> Result<String> {
+/// The version of a program that starts and is new enough, and its libavutil's.
+fn checked(program: &Path, ledger: &Ledger) -> Result<(String, (u32, u32))> {
     let mut command = Command::new(program);
     command.arg("-version");
     let text = output(command.into(), program, ledger)?;
@@ -135,7 +143,7 @@ fn checked(program: &Path, ledger: &Ledger) -> Result<String> {
         let path = shown(program);
         return Err(Error::usage(format!("{path} is version {version}, too old; {INSTALL}")));
     }
-    Ok(version)
+    Ok((version, library))
 }
 
 /// What a program says on stdout when it is only asked something.

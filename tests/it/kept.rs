@@ -52,6 +52,20 @@ const CASES: &[Case] = &[
         time: Time::Moves,
     },
     Case {
+        source: "opus.mp4",
+        made: &["@P @A -map 0 -map 1 -c:v libx264 -qp 0 @F -c:a libopus in.opus.mp4"],
+        to: &[("o.mp4", H264), ("o.mkv", FFV1), ("o.webm", VP9)],
+        fields: &[],
+        time: Time::Stays,
+    },
+    Case {
+        source: "opus.mkv",
+        made: &["@P @A -map 0 -map 1 -c:v ffv1 @F -c:a libopus in.opus.mkv"],
+        to: &[("o.mkv", FFV1), ("o.mp4", H264)],
+        fields: &[],
+        time: Time::Stays,
+    },
+    Case {
         source: "texts.mkv",
         made: &[
             "@P -i a.srt -i about.txt -map 0 -map 1 -map_metadata 2 -attach a.ttf -metadata:s:t \

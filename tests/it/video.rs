@@ -174,6 +174,20 @@ fn a_damaged_clip_says_so_and_what_it_lost() {
 }
 
 #[test]
+fn what_a_seek_passes_over_is_no_damage() {
+    let place = Place::new();
+    let source = "-f lavfi -i testsrc2=s=160x120:r=25:d=3 -c:v libx264 -bf 3 -pix_fmt yuv420p";
+    // Frames before a key frame that refer to others before it, and no key frame to be found.
+    ffmpeg(&place, &format!("{source} -g 25 -x264-params open-gop=1 open.ts"));
+    ffmpeg(&place, &format!("{source} -g 250 one.ts"));
+    for options in ["open.ts --ss 1.2", "open.ts --chunks 3", "one.ts --ss .5"] {
+        let line = format!("video {options} -y -o b.mkv --codec ffv1 --verify");
+        let done = place.line(&line).code(0);
+        assert!(!done.stderr.contains("damaged"), "{options}: {}", done.stderr);
+    }
+}
+
+#[test]
 fn what_the_encoder_refuses_is_a_mistake_in_the_command() {
     let place = clip();
     for (options, said) in [

@@ -8,8 +8,8 @@ use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
     Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row, Scan,
-    Stream, Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container,
-    counts_frames, unsaid,
+    Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container, counts_frames,
+    unsaid,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -181,7 +181,6 @@ impl Movie {
             .chain(fields)
             .chain(self.evened(out))
             .chain(self.dropped(out))
-            .chain(moved(&copies, out))
             .collect())
     }
 
@@ -376,17 +375,4 @@ fn filters(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<String>)> {
         }
     }
     Ok((rest, (!filters.is_empty()).then(|| filters.join(","))))
-}
-
-/// What an old ffmpeg does to a kind of sound when it copies it into Matroska.
-fn moved(copies: &Copies<'_>, out: &ClipOut) -> Option<String> {
-    let extension = out.path().extension().and_then(|e| e.to_str()).unwrap_or_default();
-    let matroska = ["mkv", "webm", "mka"].iter().any(|name| name.eq_ignore_ascii_case(extension));
-    let old = |stream: &Stream| stream.codec.as_deref() == Some("opus") && stream.padding.is_none();
-    let found = matroska && copies.kept().iter().any(|stream| old(stream));
-    found.then(|| {
-        "this version of ffmpeg moves Opus sound by its pre-skip, as a rule 7 ms; 9.0 does not, nor \
-         does any in .mp4"
-            .to_owned()
-    })
 }
