@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 
+use super::container::{TRANSPORT, has_extension};
 use super::display::keeps_matrix;
 use super::opus;
 use super::probe::{Clip, Stream, StreamKind};
@@ -47,11 +48,12 @@ pub enum DataPlace {
 impl DataPlace {
     /// The one of a file with this name.
     pub fn of(out: &Path) -> Self {
-        let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-        match extension.to_ascii_lowercase().as_str() {
-            "ts" | "mts" | "m2ts" | "m2t" => Self::Programs,
-            _ if keeps_matrix(out) => Self::Tracks,
-            _ => Self::Nowhere,
+        if has_extension(out, TRANSPORT) {
+            Self::Programs
+        } else if keeps_matrix(out) {
+            Self::Tracks
+        } else {
+            Self::Nowhere
         }
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::container::has_extension;
 use crate::filter::Dihedral;
 
 /// One in the matrix's fractions of 16 bits.
@@ -74,8 +75,7 @@ const WITH_MATRIX: &[&str] = &["mp4", "m4v", "mov", "3gp", "3g2", "mj2"];
 
 /// Whether a clip of this name can ask players to turn it.
 pub fn keeps_matrix(out: &Path) -> bool {
-    let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    WITH_MATRIX.iter().any(|e| extension.eq_ignore_ascii_case(e))
+    has_extension(out, WITH_MATRIX)
 }
 
 #[cfg(test)]

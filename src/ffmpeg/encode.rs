@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ffmpeg_sidecar::command::FfmpegCommand;
+use serde::{Deserialize, Serialize};
 
 use super::child::{Child, Patience, Pipe};
+use super::container::{MATROSKA_TICKS, has_extension, is_matroska};
 use super::copy::Copies;
 use super::display::{DisplayMatrix, keeps_matrix};
 use super::format::PixelFormat;
@@ -45,6 +47,8 @@ pub struct Encode<'a> {
     pub rate: Option<(u32, u32)>,
     /// The first frame's time.
     pub first: i64,
+    /// The last frame, where its length is its own: NUT says when frames begin and no more.
+    pub last: Option<Last>,
     /// What the times in the output count from.
     pub origin: Origin,
     /// How the output says its colour; `None` stays unsaid.
@@ -70,6 +74,15 @@ pub struct Codec {
     pub preset: Option<String>,
     /// `--ffmpeg-threads`.
     pub threads: Option<usize>,
+}
+
+/// The last frame of a source that says how long it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// When it begins, in ticks of the frames' times.
+    pub ticks: i64,
+    /// For how long it is shown, in the same ticks.
+    pub lasts: i64,
 }
 
 /// What the times in the output count from.
@@ -109,6 +122,8 @@ const COUNTED: &[&str] = &[
 
 /// What an MP4 of ffmpeg's counts in, per second.
 const MILLISECONDS: u32 = 1000;
+/// Ticks per second of one of its tracks, at least.
+const MP4_TICKS: u32 = 10_000;
 
 /// A running encoder. Dropping it ends it and leaves a file that is not whole, which its owner
 /// has to remove.
@@ -324,6 +339,9 @@ impl Encode<'_> {
         if still(out) {
             command.args(["-update", "1"]);
         }
+        if let Some(setts) = self.last.and_then(|last| self.setts(last, out)) {
+            command.args([format!("-bsf:{}", self.rendered_at()), setts]);
+        }
         match self.light() {
             Some((option, list, rest)) => {
                 command.arg(format!("{option}:{}", self.rendered_at())).arg(list).args(rest);
@@ -411,6 +429,32 @@ impl Encode<'_> {
         }
     }
 
+    /// The filter of packets that says how long the last frame is shown; nothing where the
+    /// container has no place for that.
+    fn setts(&self, last: Last, out: &Path) -> Option<String> {
+        let per_second = if self.programs.is_5() {
+            // It tells filters another tick than packets have, which is the container's.
+            format!("*{}", self.container_ticks(out)?)
+        } else {
+            "/TB".to_owned()
+        };
+        let ticks = |n: i64| format!("{n}*{}{per_second}", self.time_base);
+        let [at, lasts] = [last.ticks, last.lasts].map(ticks);
+        Some(format!(
+            "setts=pts=PTS:dts=DTS:duration='if(gte(PTS+0.5,{at}),round({lasts}),DURATION)'"
+        ))
+    }
+
+    /// Ticks per second of the rendered stream in a container that counts finer than frames, as
+    /// 5.1 chooses them.
+    fn container_ticks(&self, out: &Path) -> Option<u32> {
+        let mut own = self.time_base.den();
+        while own < MP4_TICKS {
+            own *= 2;
+        }
+        if is_matroska(out) { Some(MATROSKA_TICKS) } else { keeps_matrix(out).then_some(own) }
+    }
+
     /// The field that comes first, in the words of `setfield`.
     pub(super) fn field(&self) -> Option<&'static str> {
         match self.interlacing {
@@ -447,19 +491,15 @@ impl Encode<'_> {
 /// Whether an encoder, or the usual one of an output, knows no other time than that of one frame
 /// after the other: where frames come faster than their rate it fails.
 pub fn counts_frames(codec: Option<&str>, out: &Path) -> bool {
-    let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
     match codec {
         Some(name) => COUNTING.contains(&name),
-        None => COUNTED.iter().any(|e| extension.eq_ignore_ascii_case(e)),
+        None => has_extension(out, COUNTED),
     }
 }
 
 /// Whether an output is one still picture, for which ffmpeg wants to be told so.
 fn still(out: &Path) -> bool {
-    let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "ppm", "pgm", "tga", "jxl"]
-        .iter()
-        .any(|e| extension.eq_ignore_ascii_case(e))
+    has_extension(out, &["png", "jpg", "jpeg", "bmp", "tif", "tiff", "ppm", "pgm", "tga", "jxl"])
 }
 
 /// Bytes of a finished output.

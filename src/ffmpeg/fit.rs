@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::child::{Patience, Pipe};
+use super::container::{TRANSPORT, has_extension};
 use super::copy::Copies;
 use super::probe::{FORMATS, PROTOCOLS, Stream, StreamKind};
 use super::program::{Log, Programs, file_argument};
@@ -40,13 +41,17 @@ pub fn check_container(
     if copied.is_empty() {
         return Ok(());
     }
-    let Err(all) = takes(&copied) else { return Ok(()) };
+    let whole = !copied.iter().any(|stream| becomes_data(stream, out));
+    let all = match takes(&copied) {
+        Ok(()) if whole => return Ok(()),
+        all => all.err(),
+    };
     if cancel.is_now() {
         return Err(cancel.error());
     }
     let mut refused = Vec::new();
     for stream in copied {
-        if takes(&[stream]).is_err() {
+        if becomes_data(stream, out) || takes(&[stream]).is_err() {
             refused.push(stream);
         }
         if cancel.is_now() {
@@ -54,13 +59,29 @@ pub fn check_container(
         }
     }
     // Each alone is taken, all together are not; or there is no such container.
-    if refused.is_empty() {
+    if let (Some(all), []) = (all, refused.as_slice()) {
         return Err(Error::usage(format!("{} cannot be written: {all}", shown(out))));
     }
     let names: Vec<String> = refused.iter().map(|stream| named(stream)).collect();
     let advice = advice(&refused);
     let out = shown(out);
     Err(Error::usage(format!("{out} cannot hold {}; {advice}", names.join(", "))))
+}
+
+/// Whether a container takes a stream without a word and holds it as data of no known kind:
+/// MPEG-TS does so with subtitles that are not made for broadcasting (5.1 and 9.0).
+fn becomes_data(stream: &Stream, out: &Path) -> bool {
+    const BROADCAST: &[&str] = &[
+        "dvb_subtitle",
+        "dvb_teletext",
+        "hdmv_pgs_subtitle",
+        "hdmv_text_subtitle",
+        "arib_caption",
+    ];
+    let codec = stream.codec.as_deref().unwrap_or_default();
+    matches!(stream.kind, StreamKind::Subtitle)
+        && has_extension(out, TRANSPORT)
+        && !BROADCAST.contains(&codec)
 }
 
 /// `stream 2 (subtitles, subrip)`

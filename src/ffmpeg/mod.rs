@@ -26,6 +26,7 @@
 //! Notes with a version were measured with ffmpeg 5.1.9 (Debian) and 9.0.2 (a static build).
 
 mod child;
+mod container;
 mod copy;
 mod cost;
 mod cuts;
@@ -53,12 +54,13 @@ mod track;
 mod verify;
 
 pub use child::Patience;
+pub use container::has_extension;
 pub use copy::{Copies, DataPlace, Without};
 pub use cost::Ledger;
 pub use cuts::{Moment, Segment, moments, segments, span};
 pub use decode::{Decode, Decoder, Timed, Window};
 pub use display::{DisplayMatrix, keeps_matrix};
-pub use encode::{Codec, Encode, Encoder, Origin, counts_frames, written};
+pub use encode::{Codec, Encode, Encoder, Last, Origin, counts_frames, written};
 pub use fit::check_container;
 pub use format::PixelFormat;
 pub use hdr::told_words as told;

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use super::container::{MATROSKA_TICKS, is_matroska};
+
 /// Samples per second in which Opus counts, whatever the sound's own rate (RFC 7845, section 4).
 const RATE: u32 = 48_000;
-/// Ticks per second of Matroska as 5.1 writes it.
-const TICKS: u32 = 1000;
 
 /// What a decoder drops at the start, in samples of 1/48000 s, from ffprobe's dump of a stream's
 /// head (RFC 7845, section 5.1). Nothing for what is no such head.
@@ -24,13 +24,11 @@ fn bytes(line: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
 }
 
-/// The filter of packets that adds so many samples, if `out` wants it. 5.1 hands it packets in the
-/// ticks of `out`, and tells it those of the source.
+/// The filter of packets that adds so many samples, if `out` wants it.
+/// 5.1 hands it packets in the ticks of `out`.
 pub(super) fn setts(preskip: u32, out: &Path) -> Option<String> {
-    let extension = out.extension().and_then(|e| e.to_str()).unwrap_or_default();
-    let matroska = ["mkv", "webm", "mka"].iter().any(|name| extension.eq_ignore_ascii_case(name));
-    let ticks = (preskip * TICKS + RATE / 2) / RATE;
-    (matroska && ticks > 0).then(|| format!("setts=ts=TS+{ticks}"))
+    let ticks = (preskip * MATROSKA_TICKS + RATE / 2) / RATE;
+    (is_matroska(out) && ticks > 0).then(|| format!("setts=ts=TS+{ticks}"))
 }
 
 #[cfg(test)]

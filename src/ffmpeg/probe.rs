@@ -176,7 +176,7 @@ impl Clip {
 
     /// Adds what only the head of a stream says of its sound.
     fn look_into_heads(&mut self, programs: &Programs, cancel: &Cancel) -> Result<()> {
-        if programs.counts_preskip() {
+        if !programs.is_5() {
             return Ok(());
         }
         for stream in self.streams.iter_mut().filter(|s| s.codec.as_deref() == Some("opus")) {

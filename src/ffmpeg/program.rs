@@ -16,8 +16,8 @@ use crate::link::Cancel;
 /// libavutil of ffmpeg 5.1, the first with `-fps_mode`. The library's number is compared, since
 /// builds from git have dates or hashes for a version.
 const OLDEST: (u32, u32) = (57, 28);
-/// libavutil of ffmpeg 6.0. 6.1, 7.0 and 9.0 reckon with what Opus drops, 5.1 does not.
-const COUNTS_PRESKIP: (u32, u32) = (58, 0);
+/// libavutil's major number of ffmpeg 5.
+const FIVE: u32 = 57;
 
 /// More than any of them says when it is asked what it can do.
 const SAID_BYTES: usize = 4 << 20;
@@ -57,9 +57,10 @@ impl Programs {
         &self.version
     }
 
-    /// Whether it reckons with what a decoder of Opus drops, where it copies into Matroska.
-    pub(super) fn counts_preskip(&self) -> bool {
-        self.library >= COUNTS_PRESKIP
+    /// Whether it is a 5.1, which tells filters of packets another tick than the packets have, and
+    /// which does not reckon with what a decoder of Opus drops. 6.1, 7.0 and 9.0 do better.
+    pub(super) fn is_5(&self) -> bool {
+        self.library.0 <= FIVE
     }
 
     /// A command for ffmpeg with nothing but the options that all of ours share.

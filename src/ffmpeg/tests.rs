@@ -499,6 +499,7 @@ fn encoded(body: &str) -> Result<u64, Error> {
         time_base: TimeBase::new(1, 25).unwrap(),
         rate: None,
         first: 0,
+        last: None,
         origin: Origin::Clip,
         color: ColorTags::default(),
         interlacing: Interlacing::Progressive,

@@ -3,7 +3,7 @@
 use super::frames::{Frames, Shown};
 use crate::codec::animation::Animation;
 use crate::error::Result;
-use crate::ffmpeg::{TimeBase, Window};
+use crate::ffmpeg::{Last, TimeBase, Window};
 use crate::frame::BufferPool;
 use crate::link::Cancel;
 
@@ -69,6 +69,25 @@ impl Playing {
     /// The tick of the frames' times.
     pub fn time_base(&self) -> TimeBase {
         self.clock.time_base
+    }
+
+    /// The last of the frames, of which `most` are wanted; nothing if there is none.
+    pub fn last(&self, most: u64) -> Option<Last> {
+        let Window { from, until } = self.window;
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let (mut at, base) = (self.at, self.clock.time_base);
+        let frames = self.animation.delays().iter().map(|delay| {
+            let begin = at;
+            at = at.saturating_add(self.clock.delay(*delay).1);
+            (begin, at)
+        });
+        let frames =
+            frames.skip_while(|(begin, _)| from.is_some_and(|f| base.is_before(*begin, f)));
+        let inside = |(begin, _): &(i64, i64)| until.is_none_or(|u| base.is_before(*begin, u));
+        let mut frames = frames.take_while(inside).take(most);
+        let first = frames.next()?;
+        let (begin, end) = frames.last().unwrap_or(first);
+        Some(Last { ticks: begin - first.0, lasts: end - begin })
     }
 
     /// What the file says of itself.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::y4m::Interlacing;
-use crate::ffmpeg::{ColorTags, DisplayMatrix, TimeBase, Window};
+use crate::ffmpeg::{ColorTags, DisplayMatrix, Last, TimeBase, Window};
 use crate::filter::Dihedral;
 
 /// Said by the reader, completed by the work, used by the writer. In process mode it crosses in
@@ -24,6 +24,8 @@ pub struct Facts {
     pub time_base: TimeBase,
     /// When the first frame is shown, in ticks.
     pub first: i64,
+    /// The last frame, where it is known and lasts as long as it likes.
+    pub last: Option<Last>,
     /// Frames per second, where they are even or nearly so.
     pub rate: Option<(u32, u32)>,
     /// Rows in time.
@@ -87,6 +89,7 @@ impl Facts {
             color: ColorTags::default(),
             time_base: each,
             first: 0,
+            last: None,
             rate: Some((each.den(), each.num())),
             interlacing: Interlacing::Progressive,
             aspect: None,

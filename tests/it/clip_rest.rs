@@ -214,6 +214,8 @@ fn what_a_container_cannot_hold_is_said_before_the_first_frame() {
         ffmpeg(&place, "-i in.mkv -map 0:v -map 0:s -c copy texts.mkv");
         let done = run(&place, &path, "video texts.mkv -o out.mp4");
         assert!(done.code == 2 && done.stderr.contains("--sn"), "{}", done.stderr);
+        let done = run(&place, &path, "video texts.mkv -o out.ts");
+        assert!(done.code == 2 && done.stderr.contains("subrip"), "{}", done.stderr);
         succeeds(&place, &path, "video texts.mkv -o out.mp4 --sn -y");
         let done = run(&place, &path, "video texts.mkv -o out.odd");
         assert!(done.code == 2 && done.stderr.contains("out.odd"), "{}", done.stderr);

@@ -9,7 +9,7 @@ use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
     Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row, Scan,
     Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container, counts_frames,
-    unsaid,
+    has_extension, unsaid,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -188,8 +188,14 @@ impl Movie {
     fn dropped(&self, out: &ClipOut) -> Vec<String> {
         const PHONE: &str = "com.apple.quicktime.";
         let extension = out.path().extension().and_then(|e| e.to_str()).unwrap_or_default();
-        let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(extension));
+        let is = |names: &[&str]| has_extension(out.path(), names);
         let mut dropped = Vec::new();
+        let covers = self.clip.streams().iter().filter(|stream| stream.is("attached_pic")).count();
+        if covers > 0 && is(&["mkv", "webm"]) {
+            dropped.push(format!(
+                "cover art becomes a further video stream: ffmpeg copies none into .{extension}"
+            ));
+        }
         let phone = self.clip.tags().keys().filter(|key| key.starts_with(PHONE)).count();
         let told =
             out.words().iter().any(|word| word.to_string_lossy().contains("use_metadata_tags"));

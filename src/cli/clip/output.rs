@@ -371,6 +371,7 @@ impl<'a> Encoding<'a> {
             time_base: facts.time_base,
             rate: facts.rate,
             first: facts.first,
+            last: facts.last,
             origin,
             color: facts.color.clone(),
             interlacing: facts.interlacing,

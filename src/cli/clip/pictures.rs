@@ -147,9 +147,11 @@ impl Animated {
         let frames = whole.then(|| animation.frames());
         let playing = Playing::new(animation, window)?;
         let even = Facts::even(playing.time_base());
-        // Its frames are as long as each says.
-        let facts = Facts { stills: Some(stills), plays: plays.map(u32::from), rate: None, ..even };
         let most = args.frames.map(u64::from);
+        let last = playing.last(most.unwrap_or(u64::MAX));
+        let (stills, plays) = (Some(stills), plays.map(u32::from));
+        // Its frames are as long as each says.
+        let facts = Facts { stills, plays, last, rate: None, ..even };
         let (path, playing) = (path.to_owned(), Mutex::new(Some(playing)));
         Ok(Self { path, layout, facts, frames, most, held, playing })
     }

@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::filter::Dihedral;
 use crate::frame::{BufferPool, Depth, Frame, Layout, Model, Size};
 use canvas::Canvas;
-use delay::{Common, Rule, Ticks};
+use delay::{Common, Rule};
 use join::{Join, Start};
 use part::{Cover, Disposal, Part, Parts};
 
@@ -92,11 +92,12 @@ pub struct Animation {
     layout: Layout,
     plays: Plays,
     metadata: Metadata,
-    frames: u64,
     peak: u64,
     parts: Box<dyn Parts>,
     canvas: Canvas,
-    ticks: Ticks,
+    tick: Fraction,
+    /// Ticks of each frame.
+    delays: Vec<u64>,
     given: u64,
     failed: Option<Error>,
 }
@@ -126,19 +127,19 @@ impl Animation {
         let Outline { canvas, depth, plays, metadata, mut parts } = (kind.open)(&bytes, limits)?;
         let mut common = Common::of(kind.rule);
         let mut cover = Cover::new(canvas);
-        let (mut frames, mut largest, mut restores) = (0, canvas, 0);
+        let (mut delays, mut largest, mut restores) = (Vec::new(), canvas, 0);
         loop {
             match parts.next(&bytes) {
                 Ok(Some(part)) => {
                     common.add(part.delay);
+                    delays.push(part.delay);
                     cover.add(&part);
                     if part.area.size.pixels() > largest.pixels() {
                         largest = part.area.size;
                     }
                     restores = restores.max(u64::from(part.disposal == Disposal::Restore));
-                    frames += 1;
                 }
-                Err(error) if frames == 0 => return Err(error.within("frame 0")),
+                Err(error) if delays.is_empty() => return Err(error.within("frame 0")),
                 // It is met again, in its place.
                 Ok(None) | Err(_) => break,
             }
@@ -148,6 +149,7 @@ impl Animation {
         let layout = Layout::new(canvas, model, depth)?;
         let [whole, unpacked] = [canvas, largest].map(|size| Layout::new(size, Model::Rgba, depth));
         let (whole, unpacked) = (whole?, unpacked?);
+        let mut ticks = common.ticks();
         let decoding = unpacked.bytes() + (kind.format.codec().decode_scratch)(&[], &unpacked);
         Ok(Some(Self {
             limits: *limits,
@@ -155,11 +157,11 @@ impl Animation {
             layout,
             plays,
             metadata,
-            frames,
             peak: whole.bytes() * (1 + restores) + layout.bytes() + decoding,
             parts,
             canvas: Canvas::new(canvas, depth),
-            ticks: common.ticks(),
+            tick: ticks.tick(),
+            delays: delays.into_iter().map(|delay| ticks.of(delay)).collect(),
             given: 0,
             failed: None,
             bytes,
@@ -187,7 +189,7 @@ impl Animation {
 
     /// Whole frames that the file holds, 1.., as far as that shows without unpacking them.
     pub fn frames(&self) -> u64 {
-        self.frames
+        self.delays.len() as u64
     }
 
     /// How often it is shown in all.
@@ -199,7 +201,12 @@ impl Animation {
     /// in which all delays are whole numbers, n at most 1,000,000; where there is none it is a
     /// microsecond, and moments are rounded to the nearest.
     pub fn tick(&self) -> Fraction {
-        self.ticks.tick()
+        self.tick
+    }
+
+    /// How long each frame is shown, in ticks, as [`Shown::delay`] will say.
+    pub fn delays(&self) -> &[u64] {
+        &self.delays
     }
 
     /// What stands beside the pixels; of a PNG what stands in front of them.
@@ -230,7 +237,7 @@ impl Animation {
 
     fn advance(&mut self, pool: &BufferPool) -> Result<Option<Shown>> {
         let Some(part) = self.parts.next(&self.bytes)? else { return Ok(None) };
-        let Part { area, blend, disposal, delay, .. } = part;
+        let Part { area, blend, disposal, .. } = part;
         let still = self.parts.still(&self.bytes, &part)?;
         let header = probe(&still, &self.limits)?;
         if header.layout.size() != area.size {
@@ -241,7 +248,9 @@ impl Animation {
         self.canvas.draw(&frame, area, blend, disposal)?;
         frame.recycle(pool);
         let frame = self.canvas.shown(self.layout, pool)?;
+        let delay = usize::try_from(self.given).ok().and_then(|at| self.delays.get(at));
+        let delay = *delay.ok_or_else(|| Error::internal("a frame that was not there before"))?;
         self.given += 1;
-        Ok(Some(Shown { frame, delay: self.ticks.of(delay) }))
+        Ok(Some(Shown { frame, delay }))
     }
 }
