@@ -115,6 +115,7 @@ impl Pass {
             time_base: decoder.time_base().expect("known with the first frame"),
             rate: None,
             first,
+            last: None,
             origin: if trimmed { Origin::First } else { Origin::Clip },
             color: video.color.clone(),
             interlacing: Interlacing::Progressive,
