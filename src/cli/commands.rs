@@ -11,7 +11,7 @@ use lumaloom::plan::Chain;
 use lumaloom::sink::{Clobber, Durable, Template};
 use lumaloom::stage::Epoch;
 
-use super::clip::Upright;
+use super::clip::{Seam, Upright};
 use super::job::{Earlier, Job, Out, Pool, Recipe};
 use super::render::{ClipJob, Render};
 use super::value::Mem;
@@ -63,7 +63,10 @@ pub fn of_clip(render: &Render, epoch: Epoch) -> Result<StageCommands> {
     work.extend(memory(pool.mem));
     let mut write: Vec<OsString> = vec!["video".into(), "-o".into(), job.output.clone().into()];
     write.extend((job.clobber == Clobber::Replace).then(|| "-y".into()));
-    write.extend(option("--segment", output.moved().map(|ticks| ticks.to_string())));
+    if let Some(Seam { moved, interlacing }) = output.seam() {
+        write.extend(["--segment".into(), moved.to_string().into()]);
+        write.extend(option("--interlacing", interlacing.map(|rows| rows.letter().to_string())));
+    }
     let threads = clip.ffmpeg_threads;
     write.extend(option("--ffmpeg-threads", threads.map(|n| n.to_string())));
     write.extend(encoding.arguments());

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::time::Duration;
 
+use lumaloom::codec::y4m::Interlacing;
 use lumaloom::ffmpeg::{Micros, TimeBase};
 pub use lumaloom::link::show_bytes;
 
@@ -196,6 +197,14 @@ pub fn rate(text: &str) -> Result<TimeBase, String> {
 pub fn number(text: &str) -> Result<String, String> {
     let finite = text.parse::<f64>().is_ok_and(f64::is_finite);
     finite.then(|| text.to_owned()).ok_or_else(|| "not a number".to_owned())
+}
+
+/// How rows were taken, as y4m says it.
+///
+/// # Errors
+/// A fragment that says so.
+pub fn interlacing(text: &str) -> Result<Interlacing, String> {
+    Interlacing::of(text).ok_or_else(|| format!("{text:?} is none of p, t, b and m"))
 }
 
 /// A number in hexadecimal.

@@ -47,6 +47,29 @@ pub enum Interlacing {
     Mixed,
 }
 
+impl Interlacing {
+    /// What a stream's letter says; `?` is taken for progressive.
+    pub fn of(letter: &str) -> Option<Self> {
+        match letter {
+            "p" | "?" => Some(Self::Progressive),
+            "t" => Some(Self::TopFirst),
+            "b" => Some(Self::BottomFirst),
+            "m" => Some(Self::Mixed),
+            _ => None,
+        }
+    }
+
+    /// The letter that says it.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Progressive => 'p',
+            Self::TopFirst => 't',
+            Self::BottomFirst => 'b',
+            Self::Mixed => 'm',
+        }
+    }
+}
+
 /// One colour space of the format: its word, its chroma, its depth.
 struct Space {
     word: &'static str,
@@ -113,15 +136,7 @@ impl Header {
                 'F' => rate = fraction(value).ok_or_else(damaged)?,
                 'A' => aspect = fraction(value).ok_or_else(damaged)?,
                 'C' => space = value,
-                'I' => {
-                    interlacing = match value {
-                        "p" | "?" => Interlacing::Progressive,
-                        "t" => Interlacing::TopFirst,
-                        "b" => Interlacing::BottomFirst,
-                        "m" => Interlacing::Mixed,
-                        _ => return Err(damaged()),
-                    }
-                }
+                'I' => interlacing = Interlacing::of(value).ok_or_else(damaged)?,
                 'X' if value == "COLORRANGE=FULL" => range = Range::Full,
                 // Comments, and words that may come to be.
                 _ => {}
@@ -151,12 +166,7 @@ impl Header {
         })?;
         let Size { width, height } = layout.size();
         let (rate, aspect) = (self.rate.unwrap_or((0, 0)), self.aspect.unwrap_or((0, 0)));
-        let interlacing = match self.interlacing {
-            Interlacing::Progressive => 'p',
-            Interlacing::TopFirst => 't',
-            Interlacing::BottomFirst => 'b',
-            Interlacing::Mixed => 'm',
-        };
+        let interlacing = self.interlacing.letter();
         let mut line = format!(
             "{MAGIC} W{width} H{height} F{}:{} I{interlacing} A{}:{} C{}",
             rate.0, rate.1, aspect.0, aspect.1, space.word

@@ -305,6 +305,7 @@ fn what_cannot_be_cut_is_refused_with_the_reason() {
         ("video a.mkv -o b.mkv --resume", "--chunks"),
         ("video a.mkv -o b.mkv --workers 2", "--chunks"),
         ("video a.mkv -o b.mkv --chunks 2 --r 10", "--r drops"),
+        ("video a.mkv -o b.mkv --chunks 2 --input-args=-r", "-r in --input-args"),
         ("video a.mkv -o b.mkv --chunks 2 -f tmix=3", "looks at other frames"),
         ("video a.mkv -o p%d.png --chunks 2", "becomes a clip"),
         ("video a.mkv -o null --chunks 2", "becomes a clip"),
@@ -314,6 +315,38 @@ fn what_cannot_be_cut_is_refused_with_the_reason() {
         place.line(line).code(2).says(&[said]);
         assert!(!place.path("b.mkv").exists() && !place.path("b.mkv.lumaloom").exists(), "{line}");
     }
+}
+
+#[test]
+fn fields_are_those_of_the_first_frame_in_each_segment() {
+    let place = Place::new();
+    let half = "-f lavfi -i testsrc2=s=64x48:r=25:d=1";
+    ffmpeg(
+        &place,
+        &format!(
+            "{half} {half} -filter_complex [0]setfield=tff[a];[1]setfield=prog[b];[a][b]concat \
+             -c:v mpeg2video -flags +ildct -g 12 two.mkv"
+        ),
+    );
+    let fields = |out: &str| {
+        let keys = "stream=field_order:frame=interlaced_frame,top_field_first";
+        let said = format!("ffprobe -v error -show_entries {keys} -of compact {out}");
+        let said = place.shell(&said).code(0).stdout;
+        // The first frame of each segment has the encoder's name beside it.
+        let lines = said.lines().filter_map(|line| line.split("|side_data").next());
+        let lines = lines.map(|line| line.trim_end_matches('|')).filter(|line| !line.is_empty());
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    };
+    place.line("video two.mkv -o one.mkv --codec libx264").code(0);
+    for mode in ["threads", "processes"] {
+        place
+            .line(&format!("video two.mkv -y -o b.mkv --codec libx264 --chunks 2 --mode {mode}"))
+            .code(0);
+        assert_eq!(fields("b.mkv"), fields("one.mkv"), "{mode}");
+    }
+    assert!(fields("one.mkv")[0].contains("interlaced_frame=1"));
 }
 
 #[test]

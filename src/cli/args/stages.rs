@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use lumaloom::codec::y4m::Interlacing;
 
 use super::super::value;
 use super::{
@@ -153,6 +154,9 @@ pub struct StageWriteClipArgs {
     /// Write frames alone, at the clip's times and so many ticks: a segment, to be joined to others
     #[arg(long, value_name = "TICKS")]
     pub segment: Option<i64>,
+    /// How rows were taken in the clip that it is a segment of: p, t, b or m, as in y4m [default: as in the stream]
+    #[arg(long, value_name = "LETTER", value_parser = value::interlacing, requires = "segment")]
+    pub interlacing: Option<Interlacing>,
     #[command(flatten)]
     pub encoding: EncodingArgs,
     #[command(flatten)]

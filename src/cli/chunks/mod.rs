@@ -25,7 +25,7 @@ use lumaloom::stage::{Epoch, Needs, Work};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::args::VideoArgs;
-use super::clip::{ClipIn, ClipOut, Kind as Output, Movie, Pieces, Planned, STDIO};
+use super::clip::{ClipIn, ClipOut, Kind as Output, Movie, Pieces, Planned, STDIO, Seam};
 use super::job::{Pool, word};
 use super::render::{ClipJob, Render};
 use super::watch::{Kept, Watch};
@@ -68,8 +68,7 @@ pub struct Chunks<'a> {
     count: NonZeroUsize,
     workers: usize,
     segments: Vec<Segment>,
-    /// What is added to times in the segments' files, in ticks.
-    moved: i64,
+    seam: Seam,
     codec: String,
     words: Words,
 }
@@ -100,10 +99,18 @@ impl<'a> Chunks<'a> {
         if movie.is_filtered() {
             return refused("a filter in --input-args may look at frames that another segment has");
         }
+        if let Some(word) = movie.retimed() {
+            return refused(&format!(
+                "{word} in --input-args moves frames away from the key frames"
+            ));
+        }
         input.check(&render.output, cancel)?;
         let after = &args.encoding.more;
         let muxer = Muxer::of(movie.programs(), render.output.path(), after, cancel)?;
-        let (segments, moved) = (movie.segments(count.get(), cancel)?, movie.moved()?);
+        let segments = movie.segments(count.get(), cancel)?;
+        let starts = !args.say.dry_run && !args.say.explain;
+        let interlacing = starts.then(|| movie.interlacing(cancel)).transpose()?;
+        let seam = Seam { moved: movie.moved()?, interlacing };
         let codec = args.encoding.codec.codec.clone().unwrap_or_else(|| muxer.encoder.clone());
         // More workers than segments or threads would share out nothing.
         let most = segments.len().min(render.job.pool.threads);
@@ -120,7 +127,7 @@ impl<'a> Chunks<'a> {
             count,
             workers,
             segments,
-            moved,
+            seam,
             codec,
             words,
         })
@@ -157,6 +164,9 @@ impl<'a> Chunks<'a> {
         let ended = ended.and_then(|()| self.join(&folder));
         // The joiner's.
         self.render.ledger.tell(observer);
+        if let (Ok(()), Some(text)) = (&ended, self.doubled(folder.frames())) {
+            observer.on(&Event::Warning { text });
+        }
         if let (Ok(()), Ok(data)) = (&ended, self.args.output.metadata()) {
             watch.tally.add_written(data.len());
         }
@@ -196,7 +206,7 @@ impl<'a> Chunks<'a> {
         let windows: Vec<&Window> = self.segments.iter().map(|segment| &segment.window).collect();
         let chain = self.render.job.chain.to_string();
         let text = format!(
-            "{}\0{}\0{chain}\0{:?}\0{:?}\0{:?}\0{:?}\0{:?}\0{windows:?}\0{}",
+            "{}\0{}\0{chain}\0{:?}\0{:?}\0{:?}\0{:?}\0{:?}\0{windows:?}\0{:?}",
             env!("CARGO_PKG_VERSION"),
             self.movie.programs().version(),
             (item.size, item.mtime_ns),
@@ -204,7 +214,7 @@ impl<'a> Chunks<'a> {
             whole.encoding.arguments(),
             whole.encoding.more,
             self.render.output.upright(),
-            self.moved,
+            self.seam,
         );
         Ok(Run {
             recipe: Recipe { hash: xxh3_64(text.as_bytes()), chain },
@@ -274,13 +284,13 @@ impl<'a> Chunks<'a> {
         let Render { output, target, ledger, .. } = self.render;
         let threads = job.clip.ffmpeg_threads.map(usize::from);
         let file = ClipOut::new(&job.output, job.clobber, &job.encoding, threads, ledger)?;
-        let output = file.segment(self.moved, output.upright());
+        let output = file.segment(self.seam, output.upright());
         Ok(Render { job, output, target: target.clone(), ledger: ledger.clone() })
     }
 
     fn join(&self, folder: &Folder) -> Result<()> {
         let files: Vec<PathBuf> = (0..self.segments.len()).map(|at| folder.file(at)).collect();
-        let pieces = Pieces { files: &files, moved: self.moved };
+        let pieces = Pieces { files: &files, seam: self.seam };
         let output = self.render.output.with_words(self.words.muxer.clone());
         self.movie.join(&output, self.planned, &pieces, self.cancel)
     }
@@ -297,6 +307,16 @@ impl<'a> Chunks<'a> {
             }),
         );
         Ok(remarks)
+    }
+
+    /// What is to be said where segments have frames that the clip has not: some containers make
+    /// times up, and not the same from every key frame on.
+    fn doubled(&self, frames: u64) -> Option<String> {
+        let counted = self.movie.total().filter(|counted| frames > *counted)?;
+        Some(format!(
+            "the segments have {frames} frames, and the container counts {counted}: some may be there \
+             twice (--verify looks, one pass has none twice)"
+        ))
     }
 
     fn fewer(&self) -> Option<String> {
@@ -323,7 +343,7 @@ impl<'a> Chunks<'a> {
         let mut lines: Vec<String> = self.fewer().into_iter().collect();
         let each = (0..files.len()).map(|at| format!("{}: {} frames", self.named(at), frames(at)));
         lines.extend(each);
-        let pieces = Pieces { files: &files, moved: self.moved };
+        let pieces = Pieces { files: &files, seam: self.seam };
         let output = self.render.output.with_words(self.words.muxer.clone());
         let words = self.movie.join_words(&output, self.planned, &pieces)?;
         lines.push(format!("joiner   {}", quoted(&words)));

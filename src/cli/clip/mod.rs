@@ -26,7 +26,7 @@ use super::value::show_bytes;
 pub use input::{ClipIn, is_animated, is_no_picture};
 pub use movie::Movie;
 pub use output::{ClipOut, Kind, NULL};
-pub use pieces::Pieces;
+pub use pieces::{Pieces, Seam};
 pub use target::{Target, Wish, work};
 
 /// The name that stands for stdin and stdout: raw frames from or for another program.

@@ -30,7 +30,7 @@ pub struct Movie {
     rate: Option<TimeBase>,
     most: Option<u64>,
     threads: Option<usize>,
-    extra: Vec<OsString>,
+    pub(super) extra: Vec<OsString>,
     pub(super) filters: Option<String>,
 }
 

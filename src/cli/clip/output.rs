@@ -20,7 +20,7 @@ use lumaloom::source::{Facts, Pattern, Turn};
 use lumaloom::stage::Sink;
 
 use super::target::Wish;
-use super::{STDIO, Target, Upright};
+use super::{STDIO, Seam, Target, Upright};
 use crate::cli::args::{ClipArgs, EncodingArgs};
 
 /// The name that stands for nowhere; a file of that name is `./null`.
@@ -46,8 +46,7 @@ pub struct ClipOut {
 /// What a file is that is to be joined to others.
 #[derive(Clone, Copy, Debug)]
 struct Segment {
-    /// What is added to the frames' times, in ticks.
-    moved: i64,
+    seam: Seam,
     /// What the output wants that it will be a part of.
     upright: Upright,
 }
@@ -98,9 +97,9 @@ impl ClipOut {
     }
 
     /// A file of frames alone, a part of what `upright` is said of: their times are the clip's,
-    /// and `moved` ticks.
-    pub fn segment(self, moved: i64, upright: Upright) -> Self {
-        Self { segment: Some(Segment { moved, upright }), ..self }
+    /// moved.
+    pub fn segment(self, seam: Seam, upright: Upright) -> Self {
+        Self { segment: Some(Segment { seam, upright }), ..self }
     }
 
     /// The same with other words for the encoder's ffmpeg than those after `--`.
@@ -108,9 +107,9 @@ impl ClipOut {
         Self { extra: words, ..self.clone() }
     }
 
-    /// What is added to the frames' times if it is a segment, in ticks.
-    pub fn moved(&self) -> Option<i64> {
-        self.segment.map(|segment| segment.moved)
+    /// What it has in common with other segments, if it is one.
+    pub fn seam(&self) -> Option<Seam> {
+        self.segment.map(|segment| segment.seam)
     }
 
     /// How files are put in place.
@@ -355,7 +354,7 @@ impl<'a> Encoding<'a> {
         let format = named.map_or_else(|| PixelFormat::of(&layout), PixelFormat::named)?;
         let trimmed = facts.rest.as_ref().is_some_and(|rest| rest.window != Window::default());
         let origin = match (self.out.segment, trimmed) {
-            (Some(segment), _) => Origin::Moved(segment.moved),
+            (Some(segment), _) => Origin::Moved(segment.seam.moved),
             (None, true) => Origin::First,
             (None, false) => Origin::Clip,
         };
@@ -374,7 +373,11 @@ impl<'a> Encoding<'a> {
             last: facts.last,
             origin,
             color: facts.color.clone(),
-            interlacing: facts.interlacing,
+            interlacing: self
+                .out
+                .seam()
+                .and_then(|seam| seam.interlacing)
+                .unwrap_or(facts.interlacing),
             codec: self.out.codec.clone(),
             extra: self.out.extra.clone(),
             patience: Patience::default(),

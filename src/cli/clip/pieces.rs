@@ -2,9 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::Result;
 use lumaloom::ffmpeg::{Join, Scan, Segment, Window, first_tick, moments, segments, told};
+use lumaloom::frame::BufferPool;
 use lumaloom::link::Cancel;
 use lumaloom::sink;
 use lumaloom::source::Facts;
@@ -17,8 +20,17 @@ use super::{ClipOut, Movie, Planned};
 pub struct Pieces<'a> {
     /// Their files, in order.
     pub files: &'a [PathBuf],
-    /// What was added to the frames' times in them, in ticks.
+    /// What all of them have in common.
+    pub seam: Seam,
+}
+
+/// What is the same in all segments of a clip, so that they can be joined.
+#[derive(Clone, Copy, Debug)]
+pub struct Seam {
+    /// What is added to the frames' times, in ticks.
     pub moved: i64,
+    /// How rows were taken, by the first frame of the clip; a segment's own may tell another tale.
+    pub interlacing: Option<Interlacing>,
 }
 
 /// At least so much of a clip may lie below 0.
@@ -33,6 +45,15 @@ impl Movie {
     pub fn segments(&self, count: usize, cancel: &Cancel) -> Result<Vec<Segment>> {
         let moments = moments(&self.programs, &self.clip, self.stream, cancel)?;
         segments(&self.clip, self.stream, &moments, self.window, count)
+    }
+
+    /// How the rows of its first frame were taken, which is decoded for it.
+    ///
+    /// # Errors
+    /// The decoder's.
+    pub fn interlacing(&self, cancel: &Cancel) -> Result<Interlacing> {
+        let (_, facts) = self.open(&Arc::new(BufferPool::new(1)), cancel)?;
+        Ok(facts.interlacing)
     }
 
     /// By how many ticks times are moved in segments: far enough that none is below 0, of frames
@@ -51,6 +72,14 @@ impl Movie {
     /// Whether ffmpeg filters its frames before ours do.
     pub fn is_filtered(&self) -> bool {
         self.filters.is_some()
+    }
+
+    /// The word of `--input-args` by which ffmpeg gives frames other times than the container does.
+    pub fn retimed(&self) -> Option<&str> {
+        const RETIMING: &[&str] =
+            &["-r", "-ss", "-sseof", "-t", "-to", "-itsscale", "-stream_loop"];
+        let words = self.extra.iter().filter_map(|word| word.to_str());
+        words.into_iter().find(|word| RETIMING.contains(word))
     }
 
     /// Words for an encoder, with those that tell it of an HDR picture.
@@ -85,7 +114,7 @@ impl Movie {
             Some(file) => {
                 let base = self.facts()?.time_base;
                 let first = first_tick(&self.programs, file, base, cancel)?;
-                self.facts_at(base, first.saturating_sub(pieces.moved), Scan::Progressive)?
+                self.facts_at(base, first.saturating_sub(pieces.seam.moved), Scan::Progressive)?
             }
         };
         self.joining(out, planned, facts, pieces, |job| {
@@ -112,9 +141,10 @@ impl Movie {
         out: &ClipOut,
         planned: &Planned,
         facts: Facts,
-        &Pieces { files, moved }: &Pieces<'_>,
+        &Pieces { files, seam: Seam { moved, interlacing } }: &Pieces<'_>,
         then: impl FnOnce(Join<'_>) -> Result<T>,
     ) -> Result<T> {
+        let facts = Facts { interlacing: interlacing.unwrap_or(facts.interlacing), ..facts };
         let copies = self.copies(out.without())?;
         let encoding = Encoding { programs: &self.programs, copies: Some(&copies), out };
         let encode = encoding.job(&planned.after(facts), *planned.work.score().output())?;

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::super::args::{StageReadClipArgs, StageWriteClipArgs};
 use super::super::assemble;
-use super::super::clip::{ClipIn, ClipOut, Upright};
+use super::super::clip::{ClipIn, ClipOut, Seam, Upright};
 use super::{Ear, News, at_signals, of_job, receive, stage_settings, stdin, stdout};
 
 /// What a stream of this job says it is.
@@ -70,7 +70,8 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
     let mut out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &ledger)?;
     if let Some(moved) = args.segment {
         // How frames stand was for the work to know.
-        out = out.segment(moved, Upright::Always);
+        let interlacing = args.interlacing;
+        out = out.segment(Seam { moved, interlacing }, Upright::Always);
     }
     let ended = ear.run(&settings, &cancel, |context| {
         let (header, rx) = receive(input, &settings, context)?;
