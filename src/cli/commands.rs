@@ -7,14 +7,13 @@ use lumaloom::error::{Error, Result};
 use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
 use lumaloom::exec::processes::StageCommands;
 use lumaloom::journal::{Others, Run};
-use lumaloom::plan::Chain;
 use lumaloom::sink::{Clobber, Durable, Template};
 use lumaloom::stage::Epoch;
 
-use super::clip::{Seam, Upright};
+use super::clip::{ClipOut, Seam, Target, Upright};
+use super::clip_job::ClipJob;
 use super::job::{Earlier, Job, Out, Pool, Recipe};
-use super::render::{ClipJob, Render};
-use super::value::Mem;
+use super::words::{filter, memory, option};
 
 /// The manifests of a run into a folder.
 pub struct Lists {
@@ -42,12 +41,16 @@ pub fn of(job: &Job, lists: Option<&Lists>, run: &Run, epoch: Epoch) -> Result<S
     })
 }
 
-/// The stages of a render.
+/// The stages of a clip job whose output is decided, and what frames become for it.
 ///
 /// # Errors
 /// `System` when this program cannot find itself.
-pub fn of_clip(render: &Render, epoch: Epoch) -> Result<StageCommands> {
-    let Render { job, output, target, .. } = render;
+pub fn of_clip(
+    job: &ClipJob,
+    output: &ClipOut,
+    target: &Target,
+    epoch: Epoch,
+) -> Result<StageCommands> {
     let ClipJob { chain, clip, encoding, pool, .. } = job;
     let mut read: Vec<OsString> = vec!["video".into()];
     read.extend(clip.arguments());
@@ -159,30 +162,12 @@ fn write(job: &Job, lists: Option<&Lists>, run: &Run) -> Vec<OsString> {
     words
 }
 
-/// An option that has a value, as two words.
-pub fn option(name: &str, value: Option<impl Into<OsString>>) -> Vec<OsString> {
-    value.map_or_else(Vec::new, |value| vec![name.into(), value.into()])
-}
-
-/// The chain, if there is one.
-pub fn filter(chain: &Chain) -> Vec<OsString> {
-    let chain = chain.to_string();
-    option("-f", (!chain.is_empty()).then_some(chain))
-}
-
-/// The memory, if it is not `auto`.
-pub fn memory(mem: Mem) -> Vec<OsString> {
-    match mem {
-        Mem::Auto => Vec::new(),
-        Mem::Part(_) | Mem::Bytes(_) => vec!["--mem".into(), mem.to_string().into()],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser;
 
     use super::super::args::{Cli, Command, ReadJob, StageCommand, WriteJob};
+    use super::super::value::Mem;
     use super::*;
 
     #[test]
@@ -223,33 +208,5 @@ mod tests {
         assert_eq!((write.recipe_hash, write.base), (run.recipe.hash, Some(run.base)));
         assert!(write.resume && write.writing.overwrite && write.writing.durable);
         assert_eq!(write.events.epoch, Some(epoch.as_nanos()));
-    }
-
-    #[test]
-    fn a_render_survives_the_way_through_command_lines() {
-        let line = "lumaloom video -odd.mp4 -o out.mkv -f negate --ss 1.5 --t 2 --r 30000/1001 \
-            --pix-fmt yuv444p --codec libx264 --crf 18 --an -y -j 3 --ffmpeg-threads 2 -- -tune x";
-        let line = line.replace("-odd.mp4", "./-odd.mp4");
-        let Command::Video(args) = Cli::try_parse_from(line.split_whitespace()).unwrap().command
-        else {
-            panic!("video")
-        };
-        let render = Render::new(ClipJob::new(&args).unwrap()).unwrap();
-        let commands = of_clip(&render, Epoch::start()).unwrap();
-        let parse = |words: &[OsString]| match Cli::try_parse_from(words).unwrap().command {
-            Command::Stage(args) => args.stage,
-            other => panic!("{other:?}"),
-        };
-        let StageCommand::Read(read) = parse(&commands.read) else { panic!("read") };
-        let ReadJob::Video(read) = read.job else { panic!("of a clip") };
-        assert_eq!((read.input, read.clip.arguments()), (args.input, args.clip.arguments()));
-        let StageCommand::Work(work) = parse(&commands.work) else { panic!("work") };
-        assert_eq!(work.pixels.chain.filter.as_deref(), Some("negate"));
-        assert!(work.upright && work.pix_fmt == args.clip.pix_fmt);
-        let StageCommand::Write(write) = parse(&commands.write) else { panic!("write") };
-        let WriteJob::Video(write) = write.job else { panic!("to a clip") };
-        assert_eq!(write.encoding.arguments(), args.encoding.arguments());
-        assert_eq!((&write.encoding.more, write.output), (&args.encoding.more, args.output));
-        assert!(write.overwrite && write.ffmpeg_threads == args.clip.ffmpeg_threads);
     }
 }

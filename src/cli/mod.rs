@@ -6,6 +6,7 @@ mod assemble;
 mod bench;
 mod chunks;
 mod clip;
+mod clip_job;
 mod commands;
 mod dry_run;
 mod filters;
@@ -29,6 +30,7 @@ mod value;
 mod verify;
 mod video;
 mod watch;
+mod words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

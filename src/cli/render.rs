@@ -1,77 +1,21 @@
 //! A clip job with everything decided, and the one way to run it: for `video` and for `bench`.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::{Result, shown};
 use lumaloom::event::Observer;
-use lumaloom::exec::{self, OnError, Settings, processes::Care};
+use lumaloom::exec::processes::{Care, StageCommands};
+use lumaloom::exec::{self, OnError, Settings};
 use lumaloom::ffmpeg::Ledger;
 use lumaloom::frame::BufferPool;
-use lumaloom::plan::Chain;
-use lumaloom::sink::{Clobber, check, part_path, remove_abandoned};
+use lumaloom::sink::{check, part_path, remove_abandoned};
 use lumaloom::stage::{Cancel, Ended, Epoch};
 
-use super::args::{ClipArgs, EncodingArgs, ModeArg, VideoArgs};
+use super::args::ModeArg;
 use super::clip::{self, ClipIn, ClipOut, Kind, Planned, STDIO, Target};
-use super::job::{Pool, word};
+use super::clip_job::ClipJob;
 use super::{assemble, commands};
-
-/// `lumaloom video` as typed, read but not yet looked at.
-#[derive(Clone)]
-pub struct ClipJob {
-    /// A clip, a pattern, or stdin.
-    pub input: PathBuf,
-    /// A clip, a pattern, stdout, or nowhere.
-    pub output: PathBuf,
-    /// What happens to each frame.
-    pub chain: Chain,
-    /// Which part of the source, and how it is read.
-    pub clip: ClipArgs,
-    /// How it is encoded.
-    pub encoding: EncodingArgs,
-    /// Whether the output may be replaced.
-    pub clobber: Clobber,
-    /// What stages run on.
-    pub mode: ModeArg,
-    /// Cores and memory.
-    pub pool: Pool,
-}
-
-impl ClipJob {
-    /// What the options say.
-    ///
-    /// # Errors
-    /// `Usage`: options that contradict each other, a chain with a mistake.
-    pub fn new(args: &VideoArgs) -> Result<Self> {
-        let mode = args.stages.mode();
-        Ok(Self {
-            input: args.input.clone(),
-            output: args.output.clone(),
-            chain: args.chain.chain()?,
-            clip: args.clip.clone(),
-            encoding: args.encoding.clone(),
-            clobber: if args.overwrite { Clobber::Replace } else { Clobber::Never },
-            mode,
-            pool: Pool::new(&args.pool, args.memory.mem, mode)?,
-        })
-    }
-
-    /// The command that means this job, for a person to type.
-    pub fn words(&self) -> Vec<OsString> {
-        let mut words: Vec<OsString> = ["lumaloom", "video"].map(OsString::from).into();
-        words.extend([self.input.clone().into(), "-o".into(), self.output.clone().into()]);
-        words.extend(commands::filter(&self.chain));
-        words.extend(self.clip.arguments());
-        words.extend(self.encoding.arguments());
-        words.extend(["--mode".into(), word(self.mode).into()]);
-        words.extend(self.pool.arguments());
-        words.extend(commands::memory(self.pool.mem));
-        words
-    }
-}
 
 /// A render with everything decided that does not depend on its source.
 pub struct Render {
@@ -170,7 +114,7 @@ impl Render {
             (ModeArg::Threads | ModeArg::Inline, Some(input)) => {
                 self.in_process(input, epoch, observer, cancel)
             }
-            _ => commands::of_clip(self, epoch).and_then(|commands| {
+            _ => self.commands(epoch).and_then(|commands| {
                 exec::processes::run(&commands, None, &Care::default(), observer, cancel)
             }),
         };
@@ -180,6 +124,11 @@ impl Render {
             remove_abandoned(&self.job.output);
         }
         ended
+    }
+
+    /// The command lines of its stages.
+    fn commands(&self, epoch: Epoch) -> Result<StageCommands> {
+        commands::of_clip(&self.job, &self.output, &self.target, epoch)
     }
 
     /// All stages in this process. ffmpeg ends with the thread that started it, so both start
@@ -203,5 +152,43 @@ impl Render {
         let sink = self.output.sink(&facts, layout, &buffers, cancel)?;
         let (mode, work) = (self.job.mode, &planned.work);
         assemble::run(mode, &*source, work, sink, &settings, observer, cancel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use clap::Parser;
+
+    use super::super::args::{Cli, Command, ReadJob, StageCommand, WriteJob};
+    use super::*;
+
+    #[test]
+    fn a_render_survives_the_way_through_command_lines() {
+        let line = "lumaloom video -odd.mp4 -o out.mkv -f negate --ss 1.5 --t 2 --r 30000/1001 \
+            --pix-fmt yuv444p --codec libx264 --crf 18 --an -y -j 3 --ffmpeg-threads 2 -- -tune x";
+        let line = line.replace("-odd.mp4", "./-odd.mp4");
+        let Command::Video(args) = Cli::try_parse_from(line.split_whitespace()).unwrap().command
+        else {
+            panic!("video")
+        };
+        let render = Render::new(ClipJob::new(&args).unwrap()).unwrap();
+        let commands = render.commands(Epoch::start()).unwrap();
+        let parse = |words: &[OsString]| match Cli::try_parse_from(words).unwrap().command {
+            Command::Stage(args) => args.stage,
+            other => panic!("{other:?}"),
+        };
+        let StageCommand::Read(read) = parse(&commands.read) else { panic!("read") };
+        let ReadJob::Video(read) = read.job else { panic!("of a clip") };
+        assert_eq!((read.input, read.clip.arguments()), (args.input, args.clip.arguments()));
+        let StageCommand::Work(work) = parse(&commands.work) else { panic!("work") };
+        assert_eq!(work.pixels.chain.filter.as_deref(), Some("negate"));
+        assert!(work.upright && work.pix_fmt == args.clip.pix_fmt);
+        let StageCommand::Write(write) = parse(&commands.write) else { panic!("write") };
+        let WriteJob::Video(write) = write.job else { panic!("to a clip") };
+        assert_eq!(write.encoding.arguments(), args.encoding.arguments());
+        assert_eq!((&write.encoding.more, write.output), (&args.encoding.more, args.output));
+        assert!(write.overwrite && write.ffmpeg_threads == args.clip.ffmpeg_threads);
     }
 }

@@ -14,8 +14,9 @@ use lumaloom::stage::{Cancel, Ended, Epoch};
 use super::args::{ModeArg, ProgressArg, VideoArgs};
 use super::chunks::{self, Chunks};
 use super::clip::{ClipIn, Kind, STDIO};
+use super::clip_job::ClipJob;
 use super::job::word;
-use super::render::{ClipJob, Render};
+use super::render::Render;
 use super::watch::{Kept, Watch};
 use super::{rehearse, verify};
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lumaloom::ffmpeg::{Micros, TimeBase};
 
-use super::super::commands::option;
 use super::super::job::word;
 use super::super::value::{self, moment};
+use super::super::words::option;
 use super::{ChainArgs, MemoryArgs, PoolArgs, SayArgs, StagesArgs};
 
 /// `lumaloom video`.

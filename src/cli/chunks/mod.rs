@@ -26,8 +26,9 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::args::VideoArgs;
 use super::clip::{ClipIn, ClipOut, Kind as Output, Movie, Pieces, Planned, STDIO, Seam};
+use super::clip_job::ClipJob;
 use super::job::{Pool, word};
-use super::render::{ClipJob, Render};
+use super::render::Render;
 use super::watch::{Kept, Watch};
 use super::{rehearse, verify};
 use count::Counted;

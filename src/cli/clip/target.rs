@@ -13,8 +13,8 @@ use lumaloom::work::{ClipWork, Incoming, Outgoing, Pictures};
 
 use super::{Planned, Upright, turning};
 use crate::cli::args::{MatrixArg, RangeArg};
-use crate::cli::commands::option;
 use crate::cli::job::{MAX_PIXELS, word};
+use crate::cli::words::option;
 
 /// How frames leave.
 #[derive(Clone, Debug)]

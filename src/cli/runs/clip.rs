@@ -14,8 +14,9 @@ use tempfile::TempDir;
 
 use super::super::args::{BenchArgs, ChainArgs, EncodingArgs, ModeArg, PixelArgs, WalkArgs};
 use super::super::clip::{ClipIn, Kind, NULL, is_no_picture};
+use super::super::clip_job::ClipJob;
 use super::super::job::{Pool, Recipe};
-use super::super::render::{ClipJob, Render};
+use super::super::render::Render;
 use super::{Prepared, Subject, Way, room_in};
 
 /// One clip, and what is done to it.
