@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{self, Command, ExitStatus, Stdio};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
@@ -17,8 +18,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::cost::{Ledger, Meter, own_ticks};
 use super::log::Tail;
-use super::program::not_started;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, shown};
 use crate::link::Cancel;
 use crate::process::tie;
 
@@ -29,6 +29,10 @@ pub(super) const PIPE_BYTES: usize = 1 << 20;
 
 /// How much of a text is read at a time.
 const PIECE: usize = 64 << 10;
+
+/// What to do about a program that is missing or too old.
+pub(super) const INSTALL: &str = "install ffmpeg 5.1 or later, which brings ffprobe \
+                                  (`apt-get install ffmpeg`, `brew install ffmpeg`)";
 
 /// How long an ffmpeg that moves no byte is waited for.
 #[derive(Clone, Copy, Debug)]
@@ -374,6 +378,15 @@ impl Watch {
         let stalled = idle > self.patience.idle || busy > self.patience.busy;
         let seconds = over.as_secs_f64();
         stalled.then(|| format!("moved no byte for {seconds:.0} s and was killed"))
+    }
+}
+
+/// Why a program was not started.
+fn not_started(program: &Path, error: &io::Error) -> Error {
+    let path = shown(program);
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::usage(format!("{path} was not found; {INSTALL}")),
+        _ => Error::system(format!("failed to start {path}: {error}")),
     }
 }
 

@@ -1,14 +1,13 @@
 //! The programs themselves: where ffmpeg and ffprobe are, how old, and what they can encode.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 use ffmpeg_sidecar::log_parser::try_parse_version;
 
-use super::child::{Child, Patience, Pipe};
+use super::child::{Child, INSTALL, Patience, Pipe};
 use super::cost::Ledger;
 use crate::error::{Error, Kind, Result, shown};
 use crate::link::Cancel;
@@ -21,10 +20,6 @@ const FIVE: u32 = 57;
 
 /// More than any of them says when it is asked what it can do.
 const SAID_BYTES: usize = 4 << 20;
-
-/// What to do about a missing program.
-const INSTALL: &str = "install ffmpeg 5.1 or later, which brings ffprobe \
-                       (`apt-get install ffmpeg`, `brew install ffmpeg`)";
 
 /// ffmpeg and ffprobe, found and found new enough.
 #[derive(Clone, Debug)]
@@ -159,15 +154,6 @@ fn output(command: FfmpegCommand, program: &Path, ledger: &Ledger) -> Result<Str
         Ok(said) => Ok(String::from_utf8_lossy(&said).into_owned()),
         Err(e) if e.kind() == Kind::Usage => Err(e),
         Err(e) => Err(Error::usage(format!("{} does not work: {e}", shown(program)))),
-    }
-}
-
-/// Why a program was not started.
-pub(super) fn not_started(program: &Path, error: &io::Error) -> Error {
-    let path = shown(program);
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::usage(format!("{path} was not found; {INSTALL}")),
-        _ => Error::system(format!("failed to start {path}: {error}")),
     }
 }
 
