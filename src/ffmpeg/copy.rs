@@ -8,7 +8,8 @@ use ffmpeg_sidecar::command::FfmpegCommand;
 use super::container::{TRANSPORT, has_extension};
 use super::display::keeps_matrix;
 use super::opus;
-use super::probe::{Clip, Stream, StreamKind};
+use super::probe::Clip;
+use super::stream::{Stream, StreamKind};
 use super::time::Micros;
 use crate::error::{Error, Result};
 

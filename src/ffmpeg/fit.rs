@@ -5,8 +5,9 @@ use std::path::Path;
 use super::child::{Patience, Pipe};
 use super::container::{TRANSPORT, has_extension};
 use super::copy::Copies;
-use super::probe::{FORMATS, PROTOCOLS, Stream, StreamKind};
+use super::probe::{FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument};
+use super::stream::{Stream, StreamKind};
 use crate::error::{Error, Result, shown};
 use crate::link::Cancel;
 

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 
 use serde_json::{Map, Value};
 
-use super::probe::Video;
+use super::stream::Video;
 
 /// Side data of frames that says something of the picture, by how ffprobe's names begin. Streams
 /// have it too, where the container has a place of its own for it.

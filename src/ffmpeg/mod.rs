@@ -47,6 +47,7 @@ mod pixels;
 mod probe;
 mod program;
 mod showinfo;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -67,8 +68,9 @@ pub use hdr::told_words as told;
 pub use join::{Join, first_tick, fit};
 pub use muxer::{Muxer, Words};
 pub use pixels::{Pixels, Wishes};
-pub use probe::{Clip, ColorTags, Stream, StreamKind, Video};
+pub use probe::Clip;
 pub use program::Programs;
 pub use showinfo::Scan;
+pub use stream::{ColorTags, Stream, StreamKind, Video};
 pub use time::{Micros, TimeBase};
 pub use verify::{Row, Taken, Verdict, Verify, unsaid};

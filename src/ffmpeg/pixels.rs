@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::format::PixelFormat;
-use super::probe::{ColorTags, Video};
+use super::stream::{ColorTags, Video};
 use crate::error::{Error, Result};
 use crate::frame::{Layout, Matrix, Model, Range, Siting, Size, Subsampling, Ycbcr};
 
