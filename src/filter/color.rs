@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::algebra::{Affine3, Map, Op, PixelFunction, Point, Space};
+use super::algebra::{Op, Point, Space};
 use super::args::Args;
+use super::map::{Affine3, Map, PixelFunction};
 use super::param::{Kind, Param};
 use super::spec::{Family, Formula, Spec};
 use super::text::ArgError;

@@ -1,8 +1,9 @@
 //! Tone curves through points.
 
-use super::algebra::{Curve, Map, Op, Point, Space};
+use super::algebra::{Op, Point, Space};
 use super::args::Args;
 use super::expr;
+use super::map::{Curve, Map};
 use super::param::{Kind, Param};
 use super::spec::{Family, Formula, Spec};
 use super::spline::Spline;

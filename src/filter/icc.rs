@@ -8,8 +8,9 @@ use moxcms::{
     TransformOptions,
 };
 
-use super::algebra::{Affine3, Context, Curve, Map, Op, PixelFunction, Point, Space};
+use super::algebra::{Context, Op, Point, Space};
 use super::args::Args;
+use super::map::{Affine3, Curve, Map, PixelFunction};
 use super::param::{Kind, Param};
 use super::spec::{Family, Formula, Spec};
 use super::text::ArgError;

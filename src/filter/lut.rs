@@ -1,8 +1,9 @@
 //! Tables from expressions.
 
-use super::algebra::{Context, Curve, Map, Op, Point, Space};
+use super::algebra::{Context, Op, Point, Space};
 use super::args::Args;
 use super::expr::{Expr, Names};
+use super::map::{Curve, Map};
 use super::param::{Kind, Param};
 use super::spec::{Family, Formula, Spec};
 use super::text::ArgError;

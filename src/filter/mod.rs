@@ -13,6 +13,7 @@ mod functions;
 mod geometry;
 mod icc;
 mod lut;
+pub mod map;
 pub mod param;
 pub mod render;
 mod resize;
@@ -30,7 +31,8 @@ mod transfer;
 mod turn;
 
 pub use algebra::{
-    Affine3, Area, AreaKind, Channels, Context, Curve, Dihedral, Filter, Geometry, Kernel, Map, Op,
-    PixelFunction, Point, ProfileChange, Space, Window,
+    Area, AreaKind, Channels, Context, Dihedral, Filter, Geometry, Kernel, Op, Point,
+    ProfileChange, Space, Window,
 };
+pub use map::{Affine3, Curve, Map, PixelFunction};
 pub use sequence::{Around, Blend, Follow, Pulls, Time};

@@ -1,9 +1,10 @@
 //! Resizing: what size a frame gets, from expressions, ImageMagick geometry and fit words.
 
-use super::algebra::{Context, Curve, Geometry, Kernel, Map, Op, Point, Space};
+use super::algebra::{Context, Geometry, Kernel, Op, Point, Space};
 use super::args::Args;
 use super::expr::Expr;
 use super::geometry::{SIZES, Values, no_functions};
+use super::map::{Curve, Map};
 use super::param::{Kind, Param};
 use super::spec::{Family, Formula, Spec};
 use super::text::{ArgError, Text};

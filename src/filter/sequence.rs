@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::algebra::Curve;
+use super::map::Curve;
 
 /// An operation over the frames of a clip. It works on the components of whatever model the
 /// frames are in, as unit codes, and keeps size, model and depth.

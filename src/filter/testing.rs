@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::algebra::{Area, Context, Filter, Map, Op, Point, Space};
+use super::algebra::{Area, Context, Filter, Op, Point, Space};
+use super::map::Map;
 use super::syntax;
 use crate::frame::{Depth, Layout, Matrix, Model, Size};
 

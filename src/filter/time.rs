@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::algebra::Curve;
 use super::args::Args;
 use super::expr;
+use super::map::Curve;
 use super::param::{Kind, Param};
 use super::sequence::{Around, Blend, Follow, Pulls, Time};
 use super::spec::{Family, Formula, Spec};

@@ -1,7 +1,8 @@
 //! Tone: functions of one component.
 
-use super::algebra::{Affine3, Curve, Map, Op, Point, Space};
+use super::algebra::{Op, Point, Space};
 use super::args::Args;
+use super::map::{Affine3, Curve, Map};
 use super::param::{Kind, Param};
 use super::spec::{Family, Formula, Spec};
 use super::text::ArgError;
