@@ -1,16 +1,11 @@
 //! The source of a folder job: files, read whole.
 
-use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::OFlags;
-
-use super::argument::special;
+use super::file::{mtime_ns, open};
 use super::halves;
-use super::search::mtime_ns;
 pub use super::walk::{Inputs, WalkOptions, plan_inputs};
 use crate::error::{Error, Result, shown};
 use crate::link::{Item, Packet};
@@ -93,26 +88,6 @@ fn load(item: &mut Item) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Opens a regular file, and only that.
-pub(super) fn open(path: &Path) -> Result<File> {
-    let failed = |e| Error::io("open", path, &e);
-    // Without O_NONBLOCK a FIFO that took the file's place would block for ever.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .map_err(failed)?;
-    let kind = file.metadata().map_err(failed)?.file_type();
-    match kind {
-        kind if kind.is_file() => Ok(file),
-        kind if kind.is_dir() => {
-            Err(Error::input(format!("{} is a folder that could not be listed", shown(path))))
-        }
-        kind => Err(Error::input(format!("{} is a {}", shown(path), special(kind)))),
-    }
-}
-
 fn changed(path: &Path, from: u64, to: u64) -> Error {
     Error::input(format!(
         "{} changed after it was listed ({from} bytes then, {to} now); is it still being written?",
@@ -123,7 +98,7 @@ fn changed(path: &Path, from: u64, to: u64) -> Error {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::fs;
+    use std::fs::{self, File};
     use std::sync::Mutex;
     use std::time::SystemTime;
 

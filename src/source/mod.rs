@@ -3,6 +3,7 @@
 pub mod animation;
 mod argument;
 pub mod facts;
+mod file;
 pub mod folder;
 pub mod frames;
 mod glob;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::argument::{Place, special};
-use super::folder::open;
+use super::file::{mtime_ns, open};
 use super::glob::Pattern;
 use crate::codec::{Format, RAW_EXTENSIONS, is_camera_raw_at};
 use crate::error::{Error, Result, shown};
@@ -164,11 +164,6 @@ impl Search {
     fn skip(&mut self, kind: String) {
         *self.skipped.entry(kind).or_default() += 1;
     }
-}
-
-/// Nanoseconds since 1970, at most what fits: year 2262.
-pub(super) fn mtime_ns(data: &Metadata) -> i64 {
-    data.mtime().saturating_mul(1_000_000_000).saturating_add(data.mtime_nsec())
 }
 
 fn is_hidden(name: &OsStr) -> bool {

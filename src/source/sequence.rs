@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use super::file::mtime_ns;
 use super::folder::FolderSource;
 use super::pattern::Pattern;
-use super::search::mtime_ns;
 use crate::error::{Error, Result, shown};
 use crate::link::{Item, Packet};
 use crate::stage::{Order, Source, Ticket};
