@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -71,20 +72,23 @@ pub(super) struct Child {
     pipe: Option<OwnedFd>,
     tail: Tail,
     log: Option<JoinHandle<()>>,
+    /// The numbers of its errors that count.
+    counted: Range<u64>,
     watch: Watch,
     meter: Meter,
 }
 
 impl Child {
-    /// Starts it; `ledger` gets what it cost when it has ended. `on_line` gets each line of its log, on the log's own thread, and must not
-    /// block: while it does, ffmpeg may block on its stderr.
+    /// Starts it; `ledger` gets what it cost when it has ended. `on_line` gets each line of its log
+    /// and how many errors there were up to it, on the log's own thread, and must not block: while
+    /// it does, ffmpeg may block on its stderr.
     pub(super) fn start(
         name: &'static str,
         command: FfmpegCommand,
         ledger: &Ledger,
         pipe: Pipe,
         patience: Patience,
-        on_line: impl FnMut(&str) + Send + 'static,
+        on_line: impl FnMut(&str, u64) + Send + 'static,
     ) -> Result<Self> {
         let mut command = Command::from(command);
         let (stdin, stdout) = match pipe {
@@ -101,8 +105,17 @@ impl Child {
         let meter = Meter::new(name, process.id(), ledger);
         let tail = Tail::default();
         // From here on dropping it cleans up.
-        let mut child =
-            Self { name, process, ended: None, pipe: None, tail, log: None, watch, meter };
+        let mut child = Self {
+            name,
+            process,
+            ended: None,
+            pipe: None,
+            tail,
+            log: None,
+            counted: 0..u64::MAX,
+            watch,
+            meter,
+        };
         let ours: Option<OwnedFd> = match pipe {
             Pipe::Out => child.process.stdout.take().map(OwnedFd::from),
             Pipe::In => child.process.stdin.take().map(OwnedFd::from),
@@ -243,22 +256,23 @@ impl Child {
         Error::new(kind, format!("the {name} (ffmpeg, process {id}): {what}{ended}{said}"))
     }
 
-    /// Forgets the errors that it reported, and those to come as well if they do not count.
-    pub(super) fn forget_errors(&self, count: bool) {
-        self.tail.forget_errors(count);
+    /// Which of its errors count, by their numbers: those of what nobody asked for do not.
+    pub(super) fn counted(&mut self) -> &mut Range<u64> {
+        &mut self.counted
     }
 
     /// Kills it with all that it started, waits for it, and joins the thread of its log.
     pub(super) fn stop(&mut self) {
         if self.ended.is_none() {
             self.meter.look();
-        }
-        self.pipe = None;
-        if self.ended.is_none() {
             // Not waited for yet, so the number is still its own.
             if let Ok(group) = pid(&self.process) {
                 let _ = kill_process_group(group, Signal::KILL);
             }
+        }
+        // Not before: it would find its pipe broken and call that an error.
+        self.pipe = None;
+        if self.ended.is_none() {
             // A system without that call has no processor time to tell either.
             let reaped = self.reap(WaitIdOptions::empty());
             self.ended = reaped.map_or_else(|_| self.process.wait().ok(), |()| self.ended);
@@ -289,7 +303,7 @@ impl Child {
             // It holds no lock that a panic could poison, and has nothing to say.
             let _ = log.join();
         }
-        self.meter.enter(self.tail.errors());
+        self.meter.enter(self.tail.errors(&self.counted));
     }
 
     fn wait_for(&mut self, ready: PollFlags, cancel: &Cancel) -> Result<()> {

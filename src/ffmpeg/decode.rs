@@ -73,7 +73,7 @@ pub struct Timed {
 pub struct Decoder<'a> {
     job: Decode<'a>,
     child: Child,
-    lines: Receiver<Line>,
+    lines: Receiver<Said>,
     cut_off: Arc<OnceLock<String>>,
     time_base: Option<TimeBase>,
     /// Frames since the last configuration: what the next record has to be numbered.
@@ -83,6 +83,16 @@ pub struct Decoder<'a> {
     given: u64,
     seek: Seek,
     over: bool,
+}
+
+/// A line of its log that matters, and how many errors there were up to it.
+type Said = (Line, u64);
+
+/// A frame, and what its log said up to it.
+struct Decoded {
+    record: Record,
+    errors: u64,
+    frame: Frame,
 }
 
 /// How far a decoder that was told to seek can be trusted.
@@ -153,7 +163,7 @@ impl<'a> Decoder<'a> {
         let Window { from, until } = self.job.window;
         let (from, until) = (from.map(|m| start.plus(m)), until.map(|m| start.plus(m)));
         loop {
-            let Some((record, frame)) = self.decoded(pool, cancel)? else {
+            let Some(Decoded { record, errors, frame }) = self.decoded(pool, cancel)? else {
                 match (self.given, self.seek) {
                     (0, Seek::Hoped) => self.restart()?,
                     (0, Seek::Sure) if self.read > 0 => return Err(empty(self.job.window)),
@@ -166,10 +176,17 @@ impl<'a> Decoder<'a> {
                 return Err(self.child.fail(&format!("frame {number} has no timestamp")));
             };
             let early = from.is_some_and(|from| base.is_before(ticks, from));
+            let entry = record.key && (early || from.is_some_and(|f| base.micros_down(ticks) == f));
+            if entry {
+                // What was wrong before it is not of the window. Of its own errors and those of
+                // frames that may refer to what a seek has passed over nobody can tell which are
+                // which, and after most seeks there are some of the latter.
+                self.child.counted().start = errors;
+            }
             if self.seek == Seek::Hoped {
                 // A frame before the first key frame may be broken: what it refers to was
                 // skipped. Only a key frame at or before the window is early enough.
-                if record.key && (early || from.is_some_and(|f| base.micros_down(ticks) == f)) {
+                if entry {
                     self.seek = Seek::Sure;
                 } else if !early {
                     frame.recycle(pool);
@@ -183,15 +200,13 @@ impl<'a> Decoder<'a> {
             }
             if until.is_some_and(|until| !base.is_before(ticks, until)) {
                 frame.recycle(pool);
+                // One that is missing before it was reported before it was.
+                self.child.counted().end = errors;
                 self.child.stop();
                 if self.given == 0 {
                     return Err(empty(self.job.window));
                 }
                 return Ok(None);
-            }
-            if self.given == 0 && from.is_some() {
-                // Of frames before it, which may refer to what the seek has passed over.
-                self.child.forget_errors(true);
             }
             let number = self.given;
             self.given += 1;
@@ -203,7 +218,7 @@ impl<'a> Decoder<'a> {
     /// From the beginning of the clip, since the seek went too far.
     fn restart(&mut self) -> Result<()> {
         self.seek = Seek::Sure;
-        self.child.forget_errors(false);
+        *self.child.counted() = 0..0;
         self.child.stop();
         let Running { child, lines, cut_off } = Running::start(&self.job, self.seek)?;
         (self.child, self.lines, self.cut_off) = (child, lines, cut_off);
@@ -212,7 +227,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The next frame of the pipe and what was said of it.
-    fn decoded(&mut self, pool: &BufferPool, cancel: &Cancel) -> Result<Option<(Record, Frame)>> {
+    fn decoded(&mut self, pool: &BufferPool, cancel: &Cancel) -> Result<Option<Decoded>> {
         let mut frame = Frame::from_pool(*self.job.pixels.layout(), pool);
         let (got, whole) = fill(&mut self.child, &mut frame, cancel)?;
         if got == 0 {
@@ -224,13 +239,13 @@ impl<'a> Decoder<'a> {
             let what = format!("frame {number} has {got} bytes of {whole}");
             return Err(self.child.fail(&what));
         }
-        let record = self.record(cancel)?;
+        let (record, errors) = self.record(cancel)?;
         self.read += 1;
-        Ok(Some((record, frame)))
+        Ok(Some(Decoded { record, errors, frame }))
     }
 
     /// What was said of the frame just read. It is waited for as long as the log goes on.
-    fn record(&mut self, cancel: &Cancel) -> Result<Record> {
+    fn record(&mut self, cancel: &Cancel) -> Result<(Record, u64)> {
         let number = self.read;
         loop {
             let line = crossbeam_channel::select! {
@@ -251,11 +266,11 @@ impl<'a> Decoder<'a> {
                         .child
                         .fail(&format!("the time of frame {number} was not said")));
                 }
-                Ok(Line::Config(base)) => self.configure(base)?,
-                Ok(Line::Frame(record)) => {
+                Ok((Line::Config(base), _)) => self.configure(base)?,
+                Ok((Line::Frame(record), errors)) => {
                     self.check(&record)?;
                     self.expected += 1;
-                    return Ok(record);
+                    return Ok((record, errors));
                 }
             }
         }
@@ -293,14 +308,14 @@ impl<'a> Decoder<'a> {
     fn end(&mut self, cancel: &Cancel) -> Result<()> {
         if self.seek == Seek::Hoped {
             // All of it is read once more.
-            self.child.forget_errors(false);
+            *self.child.counted() = 0..0;
         }
         self.child.finish(cancel)?;
         // Its log is read to the end by now.
         loop {
             match self.lines.try_recv() {
-                Ok(Line::Config(_)) => {}
-                Ok(Line::Frame(_)) => {
+                Ok((Line::Config(_), _)) => {}
+                Ok((Line::Frame(_), _)) => {
                     let (read, said) = (self.read, self.read + 1);
                     return Err(self.child.fail(&format!("it gave {read} frames and said {said}")));
                 }
@@ -358,7 +373,7 @@ const CUT_OFF: &[&str] = &["partial file", "File ended prematurely"];
 struct Running {
     child: Child,
     /// Of the frames.
-    lines: Receiver<Line>,
+    lines: Receiver<Said>,
     /// Why the file is not whole.
     cut_off: Arc<OnceLock<String>>,
 }
@@ -372,7 +387,7 @@ impl Running {
         let mut tell = Some(tell);
         let cut_off = Arc::new(OnceLock::new());
         let found = cut_off.clone();
-        let on_line = move |line: &str| {
+        let on_line = move |line: &str, errors| {
             if let Some(said) = CUT_OFF.iter().find(|said| line.ends_with(**said)) {
                 // The first one is enough.
                 let _ = found.set((*said).to_owned());
@@ -380,7 +395,7 @@ impl Running {
             let Some(line) = showinfo::parse(line) else { return };
             // Never blocks: whoever floods its log ends its own channel, and is drained on.
             if let Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) =
-                tell.as_ref().map(|tell| tell.try_send(line))
+                tell.as_ref().map(|tell| tell.try_send((line, errors)))
             {
                 tell = None;
             }

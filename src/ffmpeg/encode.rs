@@ -171,7 +171,7 @@ impl Encoder {
         let command = job.command(out)?;
         let taken = Arc::new(AtomicU64::new(u64::MAX));
         let told = taken.clone();
-        let on_line = move |line: &str| {
+        let on_line = move |line: &str, _| {
             if let Some(frames) = line.strip_prefix("frame=").and_then(|n| n.trim().parse().ok()) {
                 told.store(frames, Ordering::Relaxed);
             }

@@ -37,7 +37,7 @@ pub fn check_container(
         }
         command.args(["-c", "copy", "-t", "0"]).output(file_argument(&header)?);
         let patience = Patience::default();
-        programs.start("header's writer", command, Pipe::In, patience, |_| {})?.finish(cancel)
+        programs.start("header's writer", command, Pipe::In, patience, |_, _| {})?.finish(cancel)
     };
     if copied.is_empty() {
         return Ok(());

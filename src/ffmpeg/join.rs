@@ -52,7 +52,7 @@ impl Join<'_> {
         let matrix = self.encode.matrix(out)?;
         let command = self.command(out, &self.said(cancel)?)?;
         let Encode { programs, patience, .. } = self.encode;
-        let mut child = programs.start("joiner", command, Pipe::In, *patience, |_| {})?;
+        let mut child = programs.start("joiner", command, Pipe::In, *patience, |_, _| {})?;
         let mut first = None;
         for (at, path) in self.files.iter().enumerate() {
             self.feed(&mut child, &mut first, (at, path), cancel)?;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ffmpeg_sidecar::event::{FfmpegEvent, LogLevel};
@@ -14,8 +15,10 @@ const KEPT_BYTES: usize = 64 << 10;
 const LINE_BYTES: usize = 4 << 10;
 /// How many of its errors are quoted: the last ones where it failed, else the first ones.
 const QUOTED: usize = 3;
+/// How many different errors are kept to be quoted from.
+const DIFFERENT: usize = 64;
 
-/// The last 64 KiB of the log, and its first errors, shared between the thread that reads and
+/// The last 64 KiB of the log, and its errors, shared between the thread that reads and
 /// whoever asks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tail(Arc<Mutex<Kept>>);
@@ -24,15 +27,23 @@ pub(super) struct Tail(Arc<Mutex<Kept>>);
 struct Kept {
     last: VecDeque<u8>,
     errors: u64,
-    first_errors: Vec<String>,
-    /// Errors are not counted.
-    deaf: bool,
+    different: Vec<Complaint>,
+}
+
+/// An error that may have come more than once.
+#[derive(Debug)]
+struct Complaint {
+    text: String,
+    /// The numbers of the first and the last one among all errors.
+    first: u64,
+    last: u64,
 }
 
 impl Tail {
-    /// Reads `log` to its end, whatever is in it; `on_line` gets each line without its end.
+    /// Reads `log` to its end, whatever is in it; `on_line` gets each line without its end, and
+    /// how many errors there were up to it.
     /// Progress reports end in a carriage return, so that is an end, too.
-    pub(super) fn drain(&self, mut log: impl Read, mut on_line: impl FnMut(&str)) {
+    pub(super) fn drain(&self, mut log: impl Read, mut on_line: impl FnMut(&str, u64)) {
         let mut piece = vec![0; 16 << 10];
         let mut line = Vec::new();
         loop {
@@ -48,8 +59,7 @@ impl Tail {
                     b'\n' | b'\r' if line.is_empty() => {}
                     b'\n' | b'\r' => {
                         let text = String::from_utf8_lossy(&line);
-                        self.note(&text);
-                        on_line(&text);
+                        on_line(&text, self.note(&text));
                         line.clear();
                     }
                     _ if line.len() < LINE_BYTES => line.push(byte),
@@ -59,41 +69,41 @@ impl Tail {
         }
         if !line.is_empty() {
             let text = String::from_utf8_lossy(&line);
-            self.note(&text);
-            on_line(&text);
+            on_line(&text, self.note(&text));
         }
     }
 
-    /// How many errors there were, and the first ones, each once and without addresses.
-    pub(super) fn errors(&self) -> (u64, Vec<String>) {
+    /// How many errors there were among those of these numbers, 0.., and the first ones, each once
+    /// and without addresses.
+    pub(super) fn errors(&self, among: &Range<u64>) -> (u64, Vec<String>) {
         let kept = self.kept();
-        (kept.errors, kept.first_errors.clone())
-    }
-
-    /// Forgets the errors that there were, and those to come as well if they do not count.
-    pub(super) fn forget_errors(&self, count: bool) {
-        let kept = &mut *self.kept();
-        (kept.errors, kept.first_errors, kept.deaf) = (0, Vec::new(), !count);
+        let count = kept.errors.min(among.end).saturating_sub(among.start);
+        let inside = |error: &&Complaint| error.first < among.end && error.last >= among.start;
+        let most = QUOTED.min(usize::try_from(count).unwrap_or(QUOTED));
+        let quoted = kept.different.iter().filter(inside).take(most);
+        (count, quoted.map(|error| error.text.clone()).collect())
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a line that is an error. Most lines are not even suspects, and cost a search.
-    fn note(&self, line: &str) {
-        if !line.contains("[error]") && !line.contains("[fatal]") || !is_error(line) {
-            return;
-        }
+    /// Counts a line that is an error, and says how many there were. Most lines are not even
+    /// suspects, and cost a search.
+    fn note(&self, line: &str) -> u64 {
         let mut kept = self.kept();
-        if kept.deaf {
-            return;
+        if !line.contains("[error]") && !line.contains("[fatal]") || !is_error(line) {
+            return kept.errors;
         }
+        let (number, text) = (kept.errors, bare(line));
         kept.errors += 1;
-        let said = bare(line);
-        if kept.first_errors.len() < QUOTED && !kept.first_errors.iter().any(|e| e == said) {
-            kept.first_errors.push(said.to_owned());
+        if let Some(error) = kept.different.iter_mut().find(|error| error.text == text) {
+            error.last = number;
+        } else if kept.different.len() < DIFFERENT {
+            let text = text.to_owned();
+            kept.different.push(Complaint { text, first: number, last: number });
         }
+        kept.errors
     }
 
     fn keep(&self, bytes: &[u8]) {
@@ -161,40 +171,41 @@ fn bare(line: &str) -> &str {
 mod tests {
     use super::*;
 
+    const ALL: Range<u64> = 0..u64::MAX;
+
     #[test]
     fn the_last_errors_are_the_cause() {
         let tail = Tail::default();
         let log = "[info] Input #0\r\n[h264 @ 0x55] [error] a\n[error] b\n[fatal] c\n\
                    [error] d\nframe=1 fps=0\r[info] bye\n";
         let mut lines = Vec::new();
-        tail.drain(log.as_bytes(), |line| lines.push(line.to_owned()));
+        tail.drain(log.as_bytes(), |line, errors| lines.push((line.to_owned(), errors)));
         assert_eq!(lines.len(), 7);
-        assert_eq!(lines[5], "frame=1 fps=0");
+        assert_eq!(lines[5], ("frame=1 fps=0".to_owned(), 4));
         assert_eq!(tail.complaint().unwrap(), "b; c; d");
-        assert_eq!(tail.errors(), (4, vec!["a".into(), "b".into(), "c".into()]));
+        assert_eq!(tail.errors(&ALL), (4, vec!["a".into(), "b".into(), "c".into()]));
     }
 
     #[test]
     fn an_error_that_comes_again_is_counted_and_quoted_once() {
         let tail = Tail::default();
         let log = "[h264 @ 0x55] [error] a\n[h264 @ 0x66] [error] a\n[warning] [error\n[fatal] b";
-        tail.drain(log.as_bytes(), |_| {});
-        assert_eq!(tail.errors(), (3, vec!["a".into(), "b".into()]));
+        tail.drain(log.as_bytes(), |_, _| {});
+        assert_eq!(tail.errors(&ALL), (3, vec!["a".into(), "b".into()]));
     }
 
     #[test]
-    fn errors_of_what_is_not_wanted_are_forgotten() {
+    fn errors_of_what_is_not_wanted_do_not_count() {
         let tail = Tail::default();
-        let log = || "[h264 @ 0x55] [error] a\n".as_bytes();
-        tail.drain(log(), |_| {});
-        tail.forget_errors(true);
-        assert_eq!(tail.errors(), (0, vec![]));
-        tail.drain(log(), |_| {});
-        assert_eq!(tail.errors(), (1, vec!["a".into()]));
-        tail.forget_errors(false);
-        tail.drain(log(), |_| {});
-        assert_eq!(tail.errors(), (0, vec![]));
-        assert_eq!(tail.complaint().unwrap(), "a; a; a", "they are the cause of a failure still");
+        let log = "[error] a\n[error] b\nframe\n[error] a\n[error] c\n";
+        let mut so_far = 0;
+        tail.drain(log.as_bytes(), |line, errors| {
+            so_far = if line == "frame" { errors } else { so_far };
+        });
+        assert_eq!(tail.errors(&(0..so_far)), (2, vec!["a".into(), "b".into()]));
+        assert_eq!(tail.errors(&(so_far..u64::MAX)), (2, vec!["a".into(), "c".into()]));
+        assert_eq!(tail.errors(&(so_far..so_far)), (0, vec![]));
+        assert_eq!(tail.complaint().unwrap(), "b; a; c", "they are the cause of a failure still");
     }
 
     #[test]
@@ -202,7 +213,7 @@ mod tests {
         let tail = Tail::default();
         tail.drain(
             "[libx264 @ 0x1] [error] width not divisible by 2 (451x300)\n".as_bytes(),
-            |_| {},
+            |_, _| {},
         );
         let complaint = tail.complaint().unwrap();
         assert!(complaint.starts_with("width not divisible by 2 (451x300); "), "{complaint}");
@@ -213,10 +224,10 @@ mod tests {
     fn without_an_error_the_last_line_has_to_do() {
         let tail = Tail::default();
         assert_eq!(tail.complaint(), None);
-        tail.drain("sh: 1: nothing\nkilled".as_bytes(), |_| {});
+        tail.drain("sh: 1: nothing\nkilled".as_bytes(), |_, _| {});
         let reports =
             "\n[Parsed_showinfo_0 @ 0x1] [info] n:   7 pts: 7\nout_time_us=1\nprogress=end\n";
-        tail.drain(reports.as_bytes(), |_| {});
+        tail.drain(reports.as_bytes(), |_, _| {});
         assert_eq!(tail.complaint().unwrap(), "killed");
     }
 
@@ -226,7 +237,7 @@ mod tests {
         let mut flood = vec![b'x'; 3 << 20];
         flood.extend(b"\n[error] the end \xff\n");
         let mut longest = 0;
-        tail.drain(flood.as_slice(), |line| longest = longest.max(line.len()));
+        tail.drain(flood.as_slice(), |line, _| longest = longest.max(line.len()));
         assert_eq!(longest, LINE_BYTES);
         assert!(tail.text().len() <= KEPT_BYTES + 2, "{}", tail.text().len());
         assert_eq!(tail.complaint().unwrap(), "the end \u{fffd}");

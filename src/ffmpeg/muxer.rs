@@ -94,7 +94,7 @@ impl Muxer {
         command.output(file_argument(&header)?);
         let said = Arc::new(Mutex::new((None, None)));
         let hear = said.clone();
-        let on_line = move |line: &str| {
+        let on_line = move |line: &str, _| {
             let mut said = hear.lock().unwrap_or_else(PoisonError::into_inner);
             said.0 = said.0.take().or_else(|| encoder(line));
             said.1 = said.1.take().or_else(|| container(line));

@@ -125,7 +125,7 @@ pub(super) fn lines(
     mut on_line: impl FnMut(&str),
 ) -> Result<()> {
     let mut child =
-        programs.start("comparison", command, Pipe::Out, Patience::default(), |_| {})?;
+        programs.start("comparison", command, Pipe::Out, Patience::default(), |_, _| {})?;
     let mut text = Vec::new();
     loop {
         let have = text.len();

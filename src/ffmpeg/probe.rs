@@ -250,7 +250,7 @@ fn ask(programs: &Programs, path: &Path, what: &[&str], cancel: &Cancel) -> Resu
     command.args(["-protocol_whitelist", PROTOCOLS]);
     command.args(["-format_whitelist", FORMATS, "-i"]).arg(file_argument(path)?);
     let (command, patience) = (FfmpegCommand::from(command), Patience::default());
-    let mut child = programs.start("probe", command, Pipe::Out, patience, |_| {})?;
+    let mut child = programs.start("probe", command, Pipe::Out, patience, |_, _| {})?;
     let said = child.read_to_end(SAID_BYTES, cancel)?;
     match child.finish(cancel) {
         Ok(()) => Ok(said),

@@ -77,7 +77,7 @@ impl Programs {
         command: FfmpegCommand,
         pipe: Pipe,
         patience: Patience,
-        on_line: impl FnMut(&str) + Send + 'static,
+        on_line: impl FnMut(&str, u64) + Send + 'static,
     ) -> Result<Child> {
         Child::start(name, command, &self.ledger, pipe, patience, on_line)
     }
@@ -145,7 +145,7 @@ fn checked(program: &Path, ledger: &Ledger) -> Result<(String, (u32, u32))> {
 /// What a program says on stdout when it is only asked something.
 fn output(command: FfmpegCommand, program: &Path, ledger: &Ledger) -> Result<String> {
     let (cancel, patience) = (Cancel::default(), Patience::default());
-    let said = Child::start("query", command, ledger, Pipe::Out, patience, |_| {});
+    let said = Child::start("query", command, ledger, Pipe::Out, patience, |_, _| {});
     let said = said.and_then(|mut child| {
         let said = child.read_to_end(SAID_BYTES, &cancel)?;
         child.finish(&cancel).map(|()| said)

@@ -171,6 +171,12 @@ fn a_damaged_clip_says_so_and_what_it_lost() {
     place.line("video a.mkv -o b.mkv -f negate").code(0).says(&["damaged  the decoder"]);
     let done = place.line("video a.mkv -o c.mkv -f negate --verify").code(1);
     assert!(done.stdout.contains("decoding"), "{}", done.stdout);
+    // Only what was asked for counts, also while the decoder is ahead of what was taken from it.
+    for (part, damaged) in [("--t 1", false), ("--ss 1.5 --t 1", true), ("--ss 3", false)] {
+        let options = format!("-f negate {part} --ffmpeg-threads 4 --verify");
+        let done = place.line(&format!("video a.mkv -y -o d.mkv {options}")).code(damaged.into());
+        assert_eq!(done.stderr.contains("damaged"), damaged, "{part}: {}", done.stderr);
+    }
 }
 
 #[test]
