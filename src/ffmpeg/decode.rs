@@ -355,13 +355,18 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
     }
     command.input(file_argument(job.clip.path())?);
     command.map(format!("0:{}", job.stream));
-    let hide_range = if job.pixels.format().reorders() { ",setparams=range=limited" } else { "" };
+    let format = job.pixels.format();
+    let last = match job.pixels.filter() {
+        Some(filter) => format!(",{filter},format={}", format.pipe()),
+        None if format.reorders() => ",setparams=range=limited".to_owned(),
+        None => String::new(),
+    };
     let rate = job.rate.map(|each| format!("fps={}/{},", each.den(), each.num()));
     let rate = rate.unwrap_or_default();
     let first = job.filters.as_ref().map_or_else(String::new, |filters| format!("{filters},"));
-    command.filter(format!("{first}{rate}showinfo=checksum=0{hide_range}"));
+    command.filter(format!("{first}{rate}showinfo=checksum=0{last}"));
     command.fps_mode("passthrough").args(["-map_metadata", "-1", "-map_chapters", "-1"]);
-    command.format("rawvideo").pix_fmt(job.pixels.format().pipe()).output("pipe:1");
+    command.format("rawvideo").pix_fmt(format.pipe()).output("pipe:1");
     Ok(command)
 }
 

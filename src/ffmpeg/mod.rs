@@ -27,6 +27,7 @@
 
 mod child;
 mod container;
+mod convert;
 mod copy;
 mod cost;
 mod cuts;

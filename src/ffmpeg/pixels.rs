@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::convert::{Conversion, is_named_full};
 use super::format::PixelFormat;
 use super::stream::{ColorTags, Video};
 use crate::error::{Error, Result};
@@ -12,6 +13,8 @@ use crate::frame::{Layout, Matrix, Model, Range, Siting, Size, Subsampling, Ycbc
 pub struct Pixels {
     layout: Layout,
     format: PixelFormat,
+    color: ColorTags,
+    filter: Option<String>,
     notes: Vec<String>,
 }
 
@@ -39,14 +42,18 @@ impl Pixels {
             (None, None) => return Err(Error::input("its pixel format is not known to ffmpeg")),
         };
         let format = PixelFormat::named(format)?;
-        // What ffmpeg converts to a format of ours it also converts to that format's range.
-        let converted = wishes.pix_fmt.is_some() && wishes.pix_fmt != video.pix_fmt;
         let mut notes = Vec::new();
+        let converted = video.pix_fmt.as_deref() != Some(format.name());
+        let conversion =
+            converted.then(|| Conversion::new(video, format.name(), wishes, &mut notes));
+        let (color, range, filter) = match conversion {
+            Some(Conversion { color, filter }) => (color.clone(), tagged(&color), Some(filter)),
+            None => (video.color.clone(), range_of(video, wishes), None),
+        };
         let layout = format.layout(video.size, |shifts, always| {
-            let range = always.unwrap_or_else(|| range_of(video, wishes, converted));
-            planar(video, wishes, shifts, range, &mut notes)
+            planar((&color, video.size), wishes, shifts, always.unwrap_or(range), &mut notes)
         })?;
-        Ok(Self { layout, format, notes })
+        Ok(Self { layout, format, color, filter, notes })
     }
 
     /// What a frame in the pipes is.
@@ -57,6 +64,16 @@ impl Pixels {
     /// What was assumed for lack of a tag, or taken for something near it: worth saying once.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// How the frames say their colour.
+    pub fn color(&self) -> &ColorTags {
+        &self.color
+    }
+
+    /// ffmpeg's filter that makes such frames of the clip's, where those are others.
+    pub(super) fn filter(&self) -> Option<&str> {
+        self.filter.as_deref()
     }
 
     /// What crosses the pipes, in ffmpeg's words.
@@ -72,15 +89,6 @@ impl ColorTags {
         let word = |words: &[(&str, u8)], number: u8| {
             words.iter().find(|(_, n)| *n == number).map(|(word, _)| (*word).to_owned())
         };
-        let range = match ycbcr.range {
-            Range::Full => "pc",
-            Range::Limited => "tv",
-        };
-        let matrix = match ycbcr.matrix {
-            Matrix::Bt601 => "smpte170m",
-            Matrix::Bt709 => "bt709",
-            Matrix::Bt2020 => "bt2020nc",
-        };
         let siting = match ycbcr.siting {
             Siting::Center => "center",
             Siting::Left => "left",
@@ -88,8 +96,8 @@ impl ColorTags {
         };
         let subsampled = ycbcr.subsampling != Subsampling::S444;
         Self {
-            range: Some(range.into()),
-            matrix: Some(matrix.into()),
+            range: Some(range_word(ycbcr.range).into()),
+            matrix: Some(matrix_word(ycbcr.matrix).into()),
             primaries: word(PRIMARIES, ycbcr.primaries),
             transfer: word(TRANSFERS, ycbcr.transfer),
             siting: subsampled.then(|| siting.into()),
@@ -97,32 +105,50 @@ impl ColorTags {
     }
 }
 
-fn range_of(video: &Video, wishes: &Wishes, converted: bool) -> Range {
-    let tagged = match video.color.range.as_deref() {
-        Some("pc") => Range::Full,
-        // Limited range is video's default, tagged or not.
-        _ => Range::Limited,
-    };
-    let own = video.pix_fmt.as_deref().is_some_and(|f| f.starts_with("yuvj"));
-    if converted && own { Range::Limited } else { wishes.range.unwrap_or(tagged) }
+/// ffmpeg's word of a range.
+pub(super) fn range_word(range: Range) -> &'static str {
+    match range {
+        Range::Full => "pc",
+        Range::Limited => "tv",
+    }
+}
+
+/// ffmpeg's word of a matrix.
+pub(super) fn matrix_word(matrix: Matrix) -> &'static str {
+    match matrix {
+        Matrix::Bt601 => "smpte170m",
+        Matrix::Bt709 => "bt709",
+        Matrix::Bt2020 => "bt2020nc",
+    }
+}
+
+/// The range of a clip's YCbCr samples.
+pub(super) fn range_of(video: &Video, wishes: &Wishes) -> Range {
+    let full = video.pix_fmt.as_deref().is_some_and(is_named_full);
+    if full { Range::Full } else { wishes.range.unwrap_or_else(|| tagged(&video.color)) }
+}
+
+/// Limited is video's default, tagged or not.
+fn tagged(color: &ColorTags) -> Range {
+    if color.range.as_deref() == Some("pc") { Range::Full } else { Range::Limited }
 }
 
 fn planar(
-    video: &Video,
+    (color, size): (&ColorTags, Size),
     wishes: &Wishes,
     subsampling: Subsampling,
     range: Range,
     notes: &mut Vec<String>,
 ) -> Model {
-    let color = &video.color;
-    let matrix = wishes.matrix.unwrap_or_else(|| matrix_of(color, video.size, notes));
+    let matrix = wishes.matrix.unwrap_or_else(|| matrix_of(color, size, notes));
     let siting = siting_of(color, subsampling, notes);
     let primaries = number(PRIMARIES, color.primaries.as_deref());
     let transfer = number(TRANSFERS, color.transfer.as_deref());
     Model::Ycbcr(Ycbcr { subsampling, matrix, range, siting, primaries, transfer })
 }
 
-fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) -> Matrix {
+/// The matrix that is meant by the tags; `notes` gets what was assumed.
+pub(super) fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) -> Matrix {
     let assumed = Matrix::usual(size);
     let name = assumed.name();
     match color.matrix.as_deref() {

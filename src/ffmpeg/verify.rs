@@ -33,6 +33,8 @@ pub struct Verify<'a> {
     pub window: Window,
     /// Which frames those are.
     pub taken: Taken,
+    /// What is to be said of the colour.
+    pub color: &'a ColorTags,
     /// The shape of a pixel after the chain.
     pub aspect: Option<(u32, u32)>,
     /// How players are to turn the result.
@@ -291,7 +293,7 @@ impl Verify<'_> {
         };
         let (due, is) = (turn(self.display), turn(video.display));
         rows.push(compared(&format!("{name} display matrix"), due, is));
-        rows.extend(colors(name, &before.color, &video.color));
+        rows.extend(colors(name, self.color, &video.color));
         for kind in beside(before) {
             let there = beside(video).any(|is| is == kind);
             let is = if there { "there" } else { "missing" };

@@ -263,6 +263,7 @@ impl Movie {
                 (None, Some(_)) => Taken::Filtered,
                 (None, None) => Taken::AsTheyAre,
             },
+            color: self.pixels.color(),
             aspect: self.video()?.aspect.map(|aspect| planned.work.score().pixel_aspect(aspect)),
             display: self.display_matrix().filter(|_| planned.turn == Turn::Stored),
         };
@@ -319,7 +320,7 @@ impl Movie {
         Ok(Facts {
             rest: Some(Rest { clip, stream: self.stream, window: self.window }),
             format: Some(self.pixels.format().name().to_owned()),
-            color: video.color.clone(),
+            color: self.pixels.color().clone(),
             first,
             rate: wished.or(own),
             interlacing,

@@ -1,6 +1,8 @@
 //! Whole clips through real ffmpegs and through scripts that pretend to be one. They need ffmpeg
 //! on the PATH; `LUMALOOM_FFMPEG` names another one to go through as well.
 
+mod converted;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -117,7 +119,7 @@ impl Pass {
             first,
             last: None,
             origin: if trimmed { Origin::First } else { Origin::Clip },
-            color: video.color.clone(),
+            color: pixels.color().clone(),
             interlacing: Interlacing::Progressive,
             codec: self.codec.clone(),
             extra: vec![],
@@ -256,6 +258,7 @@ fn differing(source: &Path, out: &Path, frames: u64) -> Vec<(String, Verdict)> {
         frames,
         window: Window::default(),
         taken: Taken::AsTheyAre,
+        color: &video.color,
         aspect: video.aspect,
         display: video.display,
     };
