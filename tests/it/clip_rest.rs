@@ -202,6 +202,27 @@ fn what_is_left_as_it_was_is_verified() {
 }
 
 #[test]
+fn a_cut_that_is_right_has_lost_nothing() {
+    let place = Place::new();
+    // Silence: the same packet again and again. And packets that have another form in MP4.
+    for (sound, source, out) in [
+        ("anullsrc=d=2", "a.mkv", "b.mkv"),
+        ("sine=d=2", "a.ts", "b.mp4"),
+        ("sine=d=2", "a.mp4", "b.ts"),
+    ] {
+        let clip = "-f lavfi -i testsrc2=s=64x48:r=25:d=2 -f lavfi -i";
+        ffmpeg(&place, &format!("{clip} {sound} -c:v libx264 -pix_fmt yuv420p -c:a aac {source}"));
+        let line = format!("video {source} -o {out} --ss 0.6 --t 0.8 --verify -y");
+        let done = place.line(&line).code(0);
+        assert!(
+            rows(&done, "changed").iter().any(|row| row.contains("packets")),
+            "{}",
+            done.stdout
+        );
+    }
+}
+
+#[test]
 fn what_a_container_cannot_hold_is_said_before_the_first_frame() {
     let place = Place::new();
     rich(&place, "in.mkv");

@@ -246,17 +246,17 @@ fn everything_but_the_pixels_is_copied() {
 }
 
 /// What a comparison with `out` finds that is not the same, a word of each row and its verdict.
-fn differing(source: &Path, out: &Path, frames: u64) -> Vec<(String, Verdict)> {
+fn differing(source: &Path, window: Window, out: &Path, frames: u64) -> Vec<(String, Verdict)> {
     let programs = &programs()[0];
     let clip = probed(programs, source).unwrap();
     let (stream, video) = clip.main_video().unwrap();
-    let copies = Copies::new(&clip, stream.index, Without::default(), None).unwrap();
+    let copies = Copies::new(&clip, stream.index, Without::default(), window.until).unwrap();
     let verify = Verify {
         programs,
         copies: &copies,
         out,
         frames,
-        window: Window::default(),
+        window,
         taken: Taken::AsTheyAre,
         color: &video.color,
         aspect: video.aspect,
@@ -293,7 +293,7 @@ fn each_loss_is_found() {
     ];
     for (wrong, rows) in wrongs {
         ffmpeg(&format!("-copyts -i @ -map 0 {wrong} @"), &[&source, &out]);
-        let found = differing(&source, &out, 25);
+        let found = differing(&source, Window::default(), &out, 25);
         let found: Vec<&str> = found.iter().map(|(what, _)| what.as_str()).collect();
         assert_eq!(found, rows, "{wrong}");
     }
@@ -309,9 +309,28 @@ fn packets_in_another_containers_form_are_no_loss() {
         &[&source],
     );
     ffmpeg("-copyts -i @ -map 0 -c copy @", &[&source, &out]);
-    let found = differing(&source, &out, 25);
+    let found = differing(&source, Window::default(), &out, 25);
     assert!(found.contains(&("stream 1 packets".into(), Verdict::Changed)), "{found:?}");
     assert!(found.iter().all(|(_, verdict)| *verdict == Verdict::Changed), "{found:?}");
+}
+
+#[test]
+fn packets_that_a_cut_should_have_left_are_missed() {
+    let room = TempDir::new().unwrap();
+    let source = room.path().join("a.mkv");
+    ffmpeg(
+        "-f lavfi -i testsrc2=s=48x32:r=25:d=3 -f lavfi -i sine=d=3 -c:a aac -c:v ffv1 @",
+        &[&source],
+    );
+    let window = Window { from: Some(Micros(1_000_000)), until: Some(Micros(2_000_000)) };
+    let (cut, out) = (room.path().join("cut.mkv"), room.path().join("out.mkv"));
+    Pass { window, ..Pass::lossless() }.through(&programs()[0], &source, &cut).unwrap();
+    for (wrong, lost) in [("", None), ("-frames:a 20", Some("stream 1 packets"))] {
+        ffmpeg(&format!("-copyts -i @ -map 0 -c copy {wrong} @"), &[&cut, &out]);
+        let found = differing(&source, window, &out, 25);
+        let found = found.iter().find(|(_, verdict)| *verdict == Verdict::Lost);
+        assert_eq!(found.map(|(what, _)| what.as_str()), lost, "{wrong}");
+    }
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! Source and result side by side after a render: that the pixels alone have changed.
 
+mod copied;
+mod times;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use self::times::{MILLISECOND, Ticks, coarser, nanos, shifted, timing};
+use super::container::{TRANSPORT, has_extension};
 use super::copy::Copies;
 use super::decode::Window;
 use super::display::{DisplayMatrix, keeps_matrix};
@@ -164,7 +169,7 @@ impl Verify<'_> {
                 ));
             }
             rows.push(tags(&name, &stream.tags, &copy.tags));
-            rows.push(dispositions(&name, stream, copy));
+            rows.push(self.dispositions(&name, stream, copy));
         }
         Ok(rows)
     }
@@ -302,62 +307,20 @@ impl Verify<'_> {
         Ok(rows)
     }
 
-    /// A stream that was copied: its packets.
-    fn copied(
-        &self,
-        name: &str,
-        (source, before): (&Stream, &Packets),
-        (result, after): (&Stream, &Packets),
-        (shown, slide): (&[i128], i128),
-    ) -> Vec<Row> {
-        let codec = |stream: &Stream| stream.codec.clone().unwrap_or_else(|| "unknown".to_owned());
-        let mut rows = vec![compared(&format!("{name} codec"), codec(source), codec(result))];
-        let (had, has) = (before.hashes.len(), after.hashes.len());
-        let cut = self.window != Window::default();
-        // Where a cut takes packets away at both ends, the rest is a run of them.
-        let begins = match after.hashes.as_slice() {
-            [] => Some(0),
-            hashes => before.hashes.windows(hashes.len()).position(|run| run == hashes),
+    fn dispositions(&self, name: &str, source: &Stream, result: &Stream) -> Row {
+        let set = |stream: &Stream| match stream.dispositions.join("+") {
+            set if set.is_empty() => "none".to_owned(),
+            set => set,
         };
-        let whole = had == has && before.head_of_file(source) == after.head_of_file(result);
-        let verdict = match (begins, cut) {
-            (Some(_), false) if whole => Verdict::Same,
-            (Some(_), true) => {
-                if had == has {
-                    Verdict::Same
-                } else {
-                    Verdict::Changed
-                }
-            }
-            // The same packets in another container's form, as AAC in MPEG-TS and in MP4.
-            (None, false) if had == has && self.formats_differ() => Verdict::Changed,
-            _ => Verdict::Lost,
+        // MPEG-TS marks no stream as the one to begin with.
+        let is = |d: &String| result.is(d) || d == "default" && has_extension(self.out, TRANSPORT);
+        let all = source.dispositions.iter().all(is);
+        let verdict = match (all, source.dispositions.len() == result.dispositions.len()) {
+            (true, true) => Verdict::Same,
+            (true, false) => Verdict::Changed,
+            (false, _) => Verdict::Lost,
         };
-        let alike = if begins.is_some() { "" } else { ", other bytes" };
-        rows.push(row(&format!("{name} packets"), had, format!("{has}{alike}"), verdict));
-        if let (Some(from), Some(to), true) = (before.base, after.base, had + has > 0) {
-            let times = before.times.iter().skip(begins.unwrap_or(0)).take(has);
-            let times: Vec<i128> = times.map(|t| nanos(*t, from)).collect();
-            let times = shifted(&times, self.shift(shown));
-            let got: Vec<i128> = after.times.iter().map(|t| nanos(*t, to)).collect();
-            // A cut counts in microseconds.
-            let tick = coarser(from, to) + if cut { 1000 } else { 0 };
-            let ticks = self.ticks(tick, slide);
-            rows.push(timing(&format!("{name} times"), &times, &got, slide, ticks));
-        }
-        rows
-    }
-
-    fn formats_differ(&self) -> bool {
-        let extension = |path: &Path| path.extension().map(|e| e.to_ascii_lowercase());
-        extension(self.copies.clip().path()) != extension(self.out)
-    }
-}
-
-impl Packets {
-    /// The hash of an attachment's file. Headers of codecs have a form for each container.
-    fn head_of_file(&self, stream: &Stream) -> Option<&str> {
-        self.head.as_deref().filter(|_| matches!(stream.kind, StreamKind::Attachment))
+        row(&format!("{name} dispositions"), set(source), set(result), verdict)
     }
 }
 
@@ -381,59 +344,6 @@ fn pairs(kept: &[&Stream], result: &[Stream]) -> Vec<Option<usize>> {
     pairs
 }
 
-/// Nanoseconds, rounded down.
-fn nanos(ticks: i64, base: TimeBase) -> i128 {
-    let scaled = i128::from(ticks) * i128::from(base.num()) * 1_000_000_000;
-    scaled.div_euclid(i128::from(base.den()))
-}
-
-/// The longer tick of two in nanoseconds, and what rounding down may add.
-fn coarser(a: TimeBase, b: TimeBase) -> i128 {
-    nanos(1, a).max(nanos(1, b)) + 2
-}
-
-fn shifted(times: &[i128], by: i128) -> Vec<i128> {
-    times.iter().map(|time| time + by).collect()
-}
-
-/// What times are rounded to, in nanoseconds.
-#[derive(Clone, Copy)]
-struct Ticks {
-    /// From one packet to the next.
-    each: i128,
-    /// The first one.
-    start: i128,
-}
-
-const MILLISECOND: i128 = 1_000_000;
-
-/// Whether two lists of times are the same to a tick, or moved as the whole file has.
-fn timing(what: &str, due: &[i128], is: &[i128], slide: i128, ticks: Ticks) -> Row {
-    let moved = || due.iter().zip(is).map(|(due, is)| is - due);
-    let start = moved().next().unwrap_or(0);
-    let even = moved().all(|by| (by - start).abs() <= ticks.each);
-    let together = (start - slide).abs() <= ticks.start;
-    let verdict = match (due.len() == is.len() && even && together, slide) {
-        (true, 0) => Verdict::Same,
-        (true, _) => Verdict::Changed,
-        (false, _) => Verdict::Lost,
-    };
-    let seconds = |nanos: i128| nanos as f64 / 1e9;
-    let span = |times: &[i128]| match (times.first(), times.last()) {
-        (Some(first), Some(last)) => format!("{:.3} to {:.3} s", seconds(*first), seconds(*last)),
-        _ => "none".to_owned(),
-    };
-    let off = match verdict {
-        Verdict::Same => String::new(),
-        Verdict::Changed => format!(", all streams by {:.3} s", seconds(slide)),
-        Verdict::Lost => {
-            let most = moved().map(i128::abs).max().unwrap_or(0);
-            format!(", off by up to {:.6} s", seconds(most))
-        }
-    };
-    row(what, span(due), format!("{}{off}", span(is)), verdict)
-}
-
 /// The colour tags; one that the source does not have may be added.
 fn colors(name: &str, before: &ColorTags, after: &ColorTags) -> Vec<Row> {
     let each = |tags: &ColorTags| {
@@ -454,20 +364,6 @@ fn colors(name: &str, before: &ColorTags, after: &ColorTags) -> Vec<Row> {
         Some(row(&format!("{name} {tag}"), text(before), text(after), verdict))
     });
     rows.collect()
-}
-
-fn dispositions(name: &str, source: &Stream, result: &Stream) -> Row {
-    let set = |stream: &Stream| match stream.dispositions.join("+") {
-        set if set.is_empty() => "none".to_owned(),
-        set => set,
-    };
-    let all = source.dispositions.iter().all(|d| result.is(d));
-    let verdict = match (all, source.dispositions.len() == result.dispositions.len()) {
-        (true, true) => Verdict::Same,
-        (true, false) => Verdict::Changed,
-        (false, _) => Verdict::Lost,
-    };
-    row(&format!("{name} dispositions"), set(source), set(result), verdict)
 }
 
 /// The tags that are not the muxer's own. Names are compared without case: Matroska's are in

@@ -1,0 +1,104 @@
+//! Streams that were copied: the result has the packets of the source, or those that a cut left.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::times::{coarser, nanos, shifted, timing};
+use super::{Row, Verdict, Verify, compared, row};
+use crate::ffmpeg::decode::Window;
+use crate::ffmpeg::packets::Packets;
+use crate::ffmpeg::stream::{Stream, StreamKind};
+
+impl Verify<'_> {
+    /// A stream that was copied: its packets.
+    pub(super) fn copied(
+        &self,
+        name: &str,
+        (source, before): (&Stream, &Packets),
+        (result, after): (&Stream, &Packets),
+        (shown, slide): (&[i128], i128),
+    ) -> Vec<Row> {
+        let codec = |stream: &Stream| stream.codec.clone().unwrap_or_else(|| "unknown".to_owned());
+        let mut rows = vec![compared(&format!("{name} codec"), codec(source), codec(result))];
+        let (had, has) = (before.hashes.len(), after.hashes.len());
+        let cut = self.window != Window::default();
+        let file = before.head_of_file(source) == after.head_of_file(result);
+        let (run, alike) = Self::run_of(before, after, self.shift(shown) + slide);
+        let verdict = match (alike, had == has && file) {
+            (true, true) => Verdict::Same,
+            // The same packets in another container's form, as AAC in MPEG-TS and in MP4.
+            (false, true) if self.formats_differ() => Verdict::Changed,
+            _ if cut
+                && (alike || self.formats_differ())
+                && self.has_due(source, before, &run, shown) =>
+            {
+                Verdict::Changed
+            }
+            _ => Verdict::Lost,
+        };
+        let bytes = if alike { "" } else { ", other bytes" };
+        rows.push(row(&format!("{name} packets"), had, format!("{has}{bytes}"), verdict));
+        if let (Some(from), Some(to), true) = (before.base, after.base, had + has > 0) {
+            let times = before.times.iter().skip(run.start).take(has);
+            let times: Vec<i128> = times.map(|t| nanos(*t, from)).collect();
+            let times = shifted(&times, self.shift(shown));
+            let got: Vec<i128> = after.times.iter().map(|t| nanos(*t, to)).collect();
+            // A cut counts in microseconds.
+            let tick = coarser(from, to) + if cut { 1000 } else { 0 };
+            let ticks = self.ticks(tick, slide);
+            rows.push(timing(&format!("{name} times"), &times, &got, slide, ticks));
+        }
+        rows
+    }
+
+    /// Which of a copied stream's packets the result has, and whether they have the same bytes: a
+    /// cut takes packets away at both ends and leaves a run of them. Where equal packets come again,
+    /// as in silence, it is the run whose times, `moved`, are nearest.
+    fn run_of(before: &Packets, after: &Packets, moved: i128) -> (Range<usize>, bool) {
+        let has = after.hashes.len();
+        let late = |at: usize| {
+            let times = (before.times.get(at), before.base, after.times.first(), after.base);
+            let (Some(was), Some(from), Some(is), Some(to)) = times else { return 0 };
+            (nanos(*is, to) - nanos(*was, from) - moved).abs()
+        };
+        let starts = || 0..(before.hashes.len() + 1).saturating_sub(has);
+        let alike = |at: &usize| before.hashes[*at..*at + has] == after.hashes;
+        let nearest = starts().min_by_key(|at| late(*at));
+        if let Some(start) = nearest.filter(alike).or_else(|| starts().find(alike)) {
+            return (start..start + has, true);
+        }
+        let start = nearest.unwrap_or(0);
+        (start..start + has, false)
+    }
+
+    /// Whether a cut has left the packets that lie inside it. Where one falls to either side is the
+    /// muxer's to say, and further video streams begin with a key frame.
+    fn has_due(
+        &self,
+        source: &Stream,
+        before: &Packets,
+        run: &Range<usize>,
+        shown: &[i128],
+    ) -> bool {
+        let (Some(base), Some(from)) = (before.base, shown.first()) else { return true };
+        let until = self.window.until.map(|until| self.copies.clip().start().plus(until));
+        let inside =
+            |t: i64| nanos(t, base) >= *from && until.is_none_or(|until| base.is_before(t, until));
+        let due = || (0..before.times.len()).filter(|at| inside(before.times[*at]));
+        let early = due().filter(|at| *at < run.start).count();
+        let late = due().filter(|at| *at >= run.end).count();
+        late <= 1 && (early <= 1 || matches!(source.kind, StreamKind::Video(_)))
+    }
+
+    fn formats_differ(&self) -> bool {
+        let extension = |path: &Path| path.extension().map(|e| e.to_ascii_lowercase());
+        extension(self.copies.clip().path()) != extension(self.out)
+    }
+}
+
+impl Packets {
+    /// The hash of an attachment's file. Headers of codecs have a form for each container.
+    fn head_of_file(&self, stream: &Stream) -> Option<&str> {
+        self.head.as_deref().filter(|_| matches!(stream.kind, StreamKind::Attachment))
+    }
+}
