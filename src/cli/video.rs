@@ -78,7 +78,7 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
         watch.observer().on(&Event::Estimated { items });
     }
     let ended = render.run(input.as_ref(), epoch, watch.observer(), &cancel);
-    if let (Ok(Ended::All), Kind::Clip, Ok(data)) =
+    if let (Ok(Ended::All), Kind::Clip | Kind::Animation(_), Ok(data)) =
         (&ended, render.output.kind(), args.output.metadata())
     {
         watch.tally.add_written(data.len());

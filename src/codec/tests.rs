@@ -163,6 +163,24 @@ fn samples_that_lie_in_the_file_as_they_are_stay_there() {
 }
 
 #[test]
+fn a_tiff_with_its_bits_in_reverse_is_refused() {
+    let layout = Layout::new(Size::new(7, 3), Model::Gray, Depth::U8).unwrap();
+    let metadata =
+        Metadata { density: Some(Density::from_per_metre(3000, 3000)), ..Metadata::default() };
+    let mut file =
+        written(&noise(layout, 256), &metadata, Format::Tiff, &options(Some("none"))).bytes;
+    // The unit of the density becomes the order of the bits.
+    let at = tiff_value(&file, 296, 3, 1);
+    file[at - 8..at - 6].copy_from_slice(&266u16.to_ne_bytes());
+    for (order, said) in [(1, None), (2, Some("FillOrder 2"))] {
+        file[at..at + 2].copy_from_slice(&u16::to_ne_bytes(order));
+        let error = read(&file).err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), said.is_some(), "{error:?}");
+        assert!(said.is_none_or(|said| error.unwrap().contains(said)));
+    }
+}
+
+#[test]
 fn strips_are_the_same_side_by_side() {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     let pool = BufferPool::new(2);

@@ -62,6 +62,7 @@ const PALETTE: u16 = 3;
 const CIE_LAB: u16 = 8;
 const ICC_LAB: u16 = 9;
 const MODERN_JPEG: u16 = 7;
+const LOW_BIT_FIRST: u16 = 2;
 
 impl<'a> Page<'a> {
     /// Opens the first page and holds it to the limits.
@@ -93,6 +94,10 @@ impl<'a> Page<'a> {
         let mut decoder = decoder.with_limits(allowed(bytes, 0));
         if decoder.find_tag_unsigned(Tag::Compression).map_err(refused)? == Some(MODERN_JPEG) {
             check_jpegs(bytes, &mut decoder, chunk)?;
+        }
+
+        if decoder.find_tag_unsigned(Tag::FillOrder).map_err(refused)? == Some(LOW_BIT_FIRST) {
+            return Err(unread("bytes with their bits in reverse (FillOrder 2)"));
         }
 
         let (color, samples) = color(&mut decoder, stored.map(|(_, value)| value))?;

@@ -101,7 +101,8 @@ fn from_words(page: &mut Page<'_>, words: Vec<u16>, layout: Layout) -> Result<Fr
     let words = woven(page, words)?;
     match page.color {
         Color::Cmyk => {
-            let bytes: Vec<u8> = words.iter().map(|v| (v / 257) as u8).collect();
+            let bytes: Vec<u8> =
+                words.iter().map(|v| ((u32::from(*v) + 128) / 257) as u8).collect();
             inks(page, &bytes, layout)
         }
         Color::Lab(kind) => {
