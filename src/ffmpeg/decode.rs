@@ -58,7 +58,8 @@ pub struct Window {
 pub struct Timed {
     /// 0.., no holes: the frames given out, not those before the window.
     pub number: u64,
-    /// When, in ticks of [`Decoder::time_base`], on the clip's own clock.
+    /// When, in ticks of [`Decoder::time_base`], on the clip's own clock; a tick later than the
+    /// frame before where the clip says the same time of both.
     pub ticks: i64,
     /// Whether it can be decoded without others.
     pub key: bool,
@@ -78,6 +79,8 @@ pub struct Decoder<'a> {
     time_base: Option<TimeBase>,
     /// Frames since the last configuration: what the next record has to be numbered.
     expected: u64,
+    /// The last frame's time, as its record has it and as it was given out.
+    last: Option<(i64, i64)>,
     /// Frames read, those before the window included.
     read: u64,
     given: u64,
@@ -130,6 +133,7 @@ impl<'a> Decoder<'a> {
             cut_off,
             time_base: None,
             expected: 0,
+            last: None,
             read: 0,
             given: 0,
             seek,
@@ -171,10 +175,16 @@ impl<'a> Decoder<'a> {
                 }
                 continue;
             };
-            let (Some(base), Some(ticks)) = (self.time_base, record.ticks) else {
+            let (Some(base), Some(own)) = (self.time_base, record.ticks) else {
                 let number = self.read - 1;
                 return Err(self.child.fail(&format!("frame {number} has no timestamp")));
             };
+            // Broken recordings have two frames at a time, and no container takes the second.
+            let ticks = match self.last {
+                Some((same, last)) if same == own => last + 1,
+                _ => own,
+            };
+            self.last = Some((own, ticks));
             let early = from.is_some_and(|from| base.is_before(ticks, from));
             let entry = record.key && (early || from.is_some_and(|f| base.micros_down(ticks) == f));
             if entry {
@@ -222,7 +232,7 @@ impl<'a> Decoder<'a> {
         self.child.stop();
         let Running { child, lines, cut_off } = Running::start(&self.job, self.seek)?;
         (self.child, self.lines, self.cut_off) = (child, lines, cut_off);
-        (self.time_base, self.expected, self.read) = (None, 0, 0);
+        (self.time_base, self.expected, self.last, self.read) = (None, 0, None, 0);
         Ok(())
     }
 
@@ -361,11 +371,21 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
         None if format.reorders() => ",setparams=range=limited".to_owned(),
         None => String::new(),
     };
+    // After showinfo times are of no use, and the muxer would complain of those that are not those
+    // of an even rate.
+    let evened = "settb=1/25,setpts=N";
     let rate = job.rate.map(|each| format!("fps={}/{},", each.den(), each.num()));
     let rate = rate.unwrap_or_default();
     let first = job.filters.as_ref().map_or_else(String::new, |filters| format!("{filters},"));
-    command.filter(format!("{first}{rate}showinfo=checksum=0{last}"));
-    command.fps_mode("passthrough").args(["-map_metadata", "-1", "-map_chapters", "-1"]);
+    command.filter(format!("{first}{rate}showinfo=checksum=0,{evened}{last}"));
+    command.fps_mode("passthrough").args([
+        "-enc_time_base",
+        "1/25",
+        "-map_metadata",
+        "-1",
+        "-map_chapters",
+        "-1",
+    ]);
     command.format("rawvideo").pix_fmt(format.pipe()).output("pipe:1");
     Ok(command)
 }

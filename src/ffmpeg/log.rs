@@ -138,11 +138,18 @@ impl Tail {
 }
 
 /// What helps against some of the things that ffmpeg says.
-const ADVICE: [(&str, &str); 1] = [(
-    "not divisible by 2",
-    "the encoder wants even sides: a chain that ends in crop=floor(iw/2)*2:floor(ih/2)*2 gives \
-     them, and --pix-fmt yuv444p needs none",
-)];
+const ADVICE: [(&str, &str); 2] = [
+    (
+        "not divisible by 2",
+        "the encoder wants even sides: a chain that ends in crop=floor(iw/2)*2:floor(ih/2)*2 gives \
+         them, and --pix-fmt yuv444p needs none",
+    ),
+    (
+        "Invalid pts",
+        "the encoder counts frames, and some come faster than the clip's rate: --codec libx264 \
+         keeps such times, --r gives the frames even ones",
+    ),
+];
 
 fn is_error(line: &str) -> bool {
     matches!(

@@ -476,8 +476,8 @@ fn stub(room: &Path, body: &str, ledger: &Ledger) -> Programs {
 const SHORT: Patience =
     Patience { idle: Duration::from_millis(700), busy: Duration::from_secs(20) };
 
-/// What a decoder made of `body` gives: its frames, or the error.
-fn decoded(body: &str, cancel: &Cancel) -> Result<usize, Error> {
+/// What a decoder made of `body` gives: its frames' times, or the error.
+fn decoded(body: &str, cancel: &Cancel) -> Result<Vec<i64>, Error> {
     let room = TempDir::new().unwrap();
     let source = small(room.path());
     let clip = probed(&programs()[0], &source).unwrap();
@@ -496,11 +496,11 @@ fn decoded(body: &str, cancel: &Cancel) -> Result<usize, Error> {
         filters: None,
         patience: SHORT,
     })?;
-    let mut frames = 0;
-    while decoder.next(&pool, cancel)?.is_some() {
-        frames += 1;
+    let mut times = Vec::new();
+    while let Some(timed) = decoder.next(&pool, cancel)? {
+        times.push(timed.ticks);
     }
-    Ok(frames)
+    Ok(times)
 }
 
 /// What an encoder made of `body` says to many frames.
@@ -552,10 +552,20 @@ fn refused(result: Result<impl std::fmt::Debug, Error>, part: &str) {
 }
 
 #[test]
+fn frames_of_one_time_are_shown_a_tick_apart() {
+    let says = |n: u8, pts: u8| {
+        format!("head -c 384 /dev/zero; echo 'n: {n} pts: {pts} s:16x16 i:P iskey:1' >&2")
+    };
+    let times = [7, 8, 8, 8, 12].into_iter().zip(0..).map(|(pts, n)| says(n, pts));
+    let body = format!("{FRAMES}\n{}", times.collect::<Vec<_>>().join("\n"));
+    assert_eq!(decoded(&body, &Cancel::default()), Ok(vec![7, 8, 9, 10, 12]));
+}
+
+#[test]
 fn a_decoder_may_flood_its_log() {
     let cancel = Cancel::default();
     let body = format!("{FLOOD}\n{FRAMES}\nframe 0; {FLOOD}\nframe 1; {FLOOD}");
-    assert_eq!(decoded(&body, &cancel), Ok(2));
+    assert_eq!(decoded(&body, &cancel), Ok(vec![0, 1]));
     // Times without frames fill the channel, and are drained all the same.
     let body = format!("{FRAMES}\nyes 'n: 0 pts: 0 s:16x16 i:P iskey:1' | head -n 50000 >&2");
     refused(decoded(&body, &cancel), "it gave 0 frames and said 1");
@@ -565,7 +575,7 @@ fn a_decoder_may_flood_its_log() {
 fn a_decoder_that_gives_too_little_is_an_error_whatever_its_code() {
     let cancel = Cancel::default();
     let after = |body: &str| decoded(&format!("{FRAMES}\n{body}"), &cancel);
-    assert_eq!(after("frame 0; frame 1"), Ok(2));
+    assert_eq!(after("frame 0; frame 1"), Ok(vec![0, 1]));
     refused(after("exit 0"), "it gave no frame");
     refused(after("frame 0; head -c 100 /dev/zero; exit 0"), "frame 1 has 100 bytes of 384");
     refused(after("frame 0; echo '[error] no more' >&2; exit 7"), "exit code 7: no more");
