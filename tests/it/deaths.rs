@@ -31,7 +31,7 @@ impl Victim {
         let ffmpeg = arguments.contains("-nostdin");
         match self {
             Self::Decoder => ffmpeg && arguments.contains("showinfo"),
-            Self::Encoder => ffmpeg && arguments.contains("-enc_time_base"),
+            Self::Encoder => ffmpeg && arguments.contains("pipe:0"),
             Self::Stage(name) => arguments.contains(&format!("stage {name}")),
             Self::Program => false,
         }
