@@ -53,6 +53,14 @@ pub struct Window {
     pub until: Option<Micros>,
 }
 
+impl Window {
+    /// The same on the clock of a clip that starts then.
+    pub(super) fn on_clock(self, start: Micros) -> Self {
+        let Self { from, until } = self;
+        Self { from: from.map(|m| start.plus(m)), until: until.map(|m| start.plus(m)) }
+    }
+}
+
 /// A decoded frame and when it is shown.
 #[derive(Debug)]
 pub struct Timed {
@@ -163,9 +171,7 @@ impl<'a> Decoder<'a> {
 
     /// The next frame inside the window.
     fn wanted(&mut self, pool: &BufferPool, cancel: &Cancel) -> Result<Option<Timed>> {
-        let start = self.job.clip.start();
-        let Window { from, until } = self.job.window;
-        let (from, until) = (from.map(|m| start.plus(m)), until.map(|m| start.plus(m)));
+        let Window { from, until } = self.job.window.on_clock(self.job.clip.start());
         loop {
             let Some(Decoded { record, errors, frame }) = self.decoded(pool, cancel)? else {
                 match (self.given, self.seek) {

@@ -72,6 +72,22 @@ fn probed(programs: &Programs, path: &Path) -> Result<Clip, Error> {
     Clip::probe(programs, path, &Cancel::default())
 }
 
+/// All frames of a clip's first stream, with patience.
+fn whole<'a>(programs: &'a Programs, clip: &'a Clip, pixels: &'a Pixels) -> Decode<'a> {
+    Decode {
+        programs,
+        clip,
+        stream: 0,
+        pixels,
+        window: Window::default(),
+        rate: None,
+        threads: None,
+        extra: vec![],
+        filters: None,
+        patience: Patience::default(),
+    }
+}
+
 /// Everything that a pass through decoder and encoder takes.
 struct Pass {
     window: Window,
@@ -91,18 +107,9 @@ impl Pass {
         let clip = probed(programs, source)?;
         let (stream, video) = clip.main_video()?;
         let pixels = Pixels::of(video, &self.wishes)?;
-        let mut decoder = Decoder::start(Decode {
-            programs,
-            clip: &clip,
-            stream: stream.index,
-            pixels: &pixels,
-            window: self.window,
-            rate: None,
-            threads: None,
-            extra: vec![],
-            filters: None,
-            patience: Patience::default(),
-        })?;
+        let job = whole(programs, &clip, &pixels);
+        let mut decoder =
+            Decoder::start(Decode { stream: stream.index, window: self.window, ..job })?;
         let mut next = decoder.next(&pool, &cancel)?;
         let first = next.as_ref().expect("a frame").ticks;
         let copies = Copies::new(&clip, stream.index, Without::default(), self.window.until)?;
@@ -484,18 +491,8 @@ fn decoded(body: &str, cancel: &Cancel) -> Result<Vec<i64>, Error> {
     let pixels = Pixels::of(clip.main_video().unwrap().1, &Wishes::default()).unwrap();
     let programs = stub(room.path(), body, &Ledger::default());
     let pool = BufferPool::new(4);
-    let mut decoder = Decoder::start(Decode {
-        programs: &programs,
-        clip: &clip,
-        stream: 0,
-        pixels: &pixels,
-        window: Window::default(),
-        rate: None,
-        threads: None,
-        extra: vec![],
-        filters: None,
-        patience: SHORT,
-    })?;
+    let mut decoder =
+        Decoder::start(Decode { patience: SHORT, ..whole(&programs, &clip, &pixels) })?;
     let mut times = Vec::new();
     while let Some(timed) = decoder.next(&pool, cancel)? {
         times.push(timed.ticks);
@@ -649,19 +646,8 @@ fn what_each_one_cost_is_entered_however_it_ended() {
     let programs = stub(room.path(), body, &ledger);
     ledger.take();
     let patience = Patience { busy: Duration::from_millis(300), ..Patience::default() };
-    let mut decoder = Decoder::start(Decode {
-        programs: &programs,
-        clip: &clip,
-        stream: 0,
-        pixels: &pixels,
-        window: Window::default(),
-        rate: None,
-        threads: None,
-        filters: None,
-        extra: vec![],
-        patience,
-    })
-    .unwrap();
+    let mut decoder =
+        Decoder::start(Decode { patience, ..whole(&programs, &clip, &pixels) }).unwrap();
     decoder.next(&pool, &Cancel::default()).unwrap_err();
     drop(decoder);
     let [killed] = <[_; 1]>::try_from(ledger.take()).expect("entered once");

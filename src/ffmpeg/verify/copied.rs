@@ -81,7 +81,7 @@ impl Verify<'_> {
         shown: &[i128],
     ) -> bool {
         let (Some(base), Some(from)) = (before.base, shown.first()) else { return true };
-        let until = self.window.until.map(|until| self.copies.clip().start().plus(until));
+        let Window { until, .. } = self.window.on_clock(self.copies.clip().start());
         let inside =
             |t: i64| nanos(t, base) >= *from && until.is_none_or(|until| base.is_before(t, until));
         let due = || (0..before.times.len()).filter(|at| inside(before.times[*at]));

@@ -179,9 +179,7 @@ impl Verify<'_> {
         let at = self.copies.rendered();
         let stream = self.copies.kept()[at];
         let inside = |times: &[i64], base: TimeBase| {
-            let start = self.copies.clip().start();
-            let (from, until) = (self.window.from, self.window.until);
-            let (from, until) = (from.map(|m| start.plus(m)), until.map(|m| start.plus(m)));
+            let Window { from, until } = self.window.on_clock(self.copies.clip().start());
             let late = |t: i64| from.is_none_or(|from| !base.is_before(t, from));
             let early = |t: i64| until.is_none_or(|until| base.is_before(t, until));
             let times = times.iter().filter(|t| late(**t) && early(**t));
