@@ -637,7 +637,9 @@ fn what_each_one_cost_is_entered_however_it_ended() {
     assert_eq!(names, ["probe", "decoder", "encoder"]);
     for helper in &helpers {
         assert!((0.01..30.0).contains(&helper.cpu_seconds), "{helper:?}");
-        assert!(helper.peak_rss_bytes > 4 << 20, "{helper:?}");
+        // The probe may be over before a second look at it; the others are looked at as frames pass.
+        let least = if helper.name == "probe" { 0 } else { 4 << 20 };
+        assert!(helper.peak_rss_bytes > least, "{helper:?}");
     }
     // Computes until it is killed.
     let body = "while :; do :; done";
