@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use lumaloom::error::{Error, Result};
 use lumaloom::exec::child::{EVENTS_FD, LOCK_FD};
 use lumaloom::exec::processes::StageCommands;
+use lumaloom::ffmpeg::Takes;
 use lumaloom::journal::{Others, Run};
 use lumaloom::sink::{Clobber, Durable, Template};
 use lumaloom::stage::Epoch;
@@ -70,6 +71,7 @@ pub fn of_clip(
         write.extend(["--segment".into(), moved.to_string().into()]);
         write.extend(option("--interlacing", interlacing.map(|rows| rows.letter().to_string())));
     }
+    write.extend(option("--takes", output.takes().map(Takes::to_string)));
     let threads = clip.ffmpeg_threads;
     write.extend(option("--ffmpeg-threads", threads.map(|n| n.to_string())));
     write.extend(encoding.arguments());

@@ -27,6 +27,8 @@ pub struct Render {
     pub target: Target,
     /// What its ffmpegs cost, those that only ask about the clip included.
     pub ledger: Ledger,
+    /// What is to be said of the encoder, once it was tried.
+    pub encoder: Vec<String>,
 }
 
 impl Render {
@@ -48,7 +50,7 @@ impl Render {
         let output = ClipOut::new(to, job.clobber, &job.encoding, threads, &ledger)?;
         output.free()?;
         let target = output.target(&job.clip)?;
-        Ok(Self { job, output, target, ledger })
+        Ok(Self { job, output, target, ledger, encoder: Vec::new() })
     }
 
     /// Looks at the source.
@@ -71,6 +73,21 @@ impl Render {
         clip::work(&self.job.chain, (input.layout(), &facts), to, self.job.pool.threads, buffers)
     }
 
+    /// Tries the encoder, if there is one, with frames like those that it will get.
+    ///
+    /// # Errors
+    /// As for [`ClipOut::tried`].
+    pub fn try_encoder(
+        &mut self,
+        input: &ClipIn,
+        planned: &Planned,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let facts = planned.after(input.facts()?);
+        self.encoder = self.output.tried(&facts, *planned.work.score().output(), cancel)?;
+        Ok(())
+    }
+
     /// What is to be said once: what was assumed, what becomes of the matrix by which players
     /// turn the clip, and what the output cannot have.
     ///
@@ -82,7 +99,8 @@ impl Render {
         let turned = input.display_matrix().map(|display| clip::turned(display, planned.turn));
         let fields = self.fields(input)?.map(str::to_owned);
         let losses = input.losses(&self.output)?;
-        Ok(notes.chain(made).chain(turned).chain(fields).chain(losses).collect())
+        let encoder = self.encoder.iter().cloned();
+        Ok(notes.chain(made).chain(turned).chain(fields).chain(losses).chain(encoder).collect())
     }
 
     /// What is to be said where the chain brings the two fields of a frame together.

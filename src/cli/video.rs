@@ -27,7 +27,7 @@ use super::{rehearse, verify};
 pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let cancel = Cancel::default();
     chunks::check(args)?;
-    let render = Render::new(ClipJob::new(args)?)?;
+    let mut render = Render::new(ClipJob::new(args)?)?;
     fits(args, &render)?;
     // In process mode stdin is the reader's, who alone can say what comes out of it.
     let passed = args.input.as_os_str() == STDIO && render.job.mode == ModeArg::Processes;
@@ -44,6 +44,10 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     };
     let planned = input.as_ref().map(plan).transpose()?;
     let known = input.as_ref().zip(planned.as_ref());
+    if let Some((input, planned)) = known {
+        render.output.check()?;
+        render.try_encoder(input, planned, &cancel)?;
+    }
     if let (Some(count), Some((input, planned))) = (args.chunking.chunks, known) {
         return Chunks::new(args, &render, (input, planned), count, &cancel)?.run(arguments);
     }

@@ -1,19 +1,37 @@
-//! What ffmpeg is told to make of frames where `--pix-fmt` asks for others, and what those mean.
+//! What ffmpeg is told to make of frames where `--pix-fmt` or an encoder wants others, and what
+//! those mean.
 
-use super::pixels::{Wishes, matrix_of, matrix_word, range_of, range_word};
-use super::stream::{ColorTags, Video};
-use crate::frame::{Matrix, Range};
+use super::pixels::{matrix_word, range_word, siting_word};
+use super::stream::ColorTags;
+use crate::frame::{Matrix, Range, Siting, Subsampling};
 
-/// A conversion by ffmpeg's scaler in the decoder.
+/// A conversion by ffmpeg's scaler.
 ///
-/// Left to itself the scaler moves full range to limited on the way to most planar formats and
-/// takes BT.601 for any matrix that is not said, with tags that do not follow (5.1 and 9.0).
+/// Left to itself the scaler moves full range to limited on the way to most planar formats, takes
+/// BT.601 for any matrix that is not said and chroma for centred, with tags that do not follow, and
+/// mixes the fields of interlaced 4:2:0 (5.1 and 9.0).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Conversion {
-    /// The filter, without the format to come to.
+    /// The filter, with the format to come to.
     pub filter: String,
     /// What the frames say after it.
     pub color: ColorTags,
+}
+
+/// Frames before a conversion.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Given<'a> {
+    /// ffmpeg's name of their format.
+    pub format: &'a str,
+    /// What they say of their colour.
+    pub color: &'a ColorTags,
+    /// The range, if they are YCbCr.
+    pub range: Range,
+    /// Where their chroma lies, if it is subsampled.
+    pub siting: Siting,
+    /// The field that comes first in each, in the words of `setfield`, where frames may not say so
+    /// themselves.
+    pub field: Option<&'static str>,
 }
 
 /// What the samples of a pixel format are.
@@ -44,36 +62,41 @@ impl Family {
 }
 
 impl Conversion {
-    /// The conversion of frames of `video` to the format of this name. YCbCr keeps its range and
-    /// its matrix; what becomes YCbCr is of the matrix that is wished, or usual for its size.
-    /// `notes` gets what was assumed.
-    pub(super) fn new(video: &Video, to: &str, wishes: &Wishes, notes: &mut Vec<String>) -> Self {
-        let own = video.pix_fmt.as_deref().unwrap_or_default();
-        let (from, into) = (Family::of(own), Family::of(to));
-        let (range, matrix) = match (from, into) {
-            // The matrix plays no part.
-            (Family::Ycbcr, Family::Ycbcr) => (range_of(video, wishes), None),
-            (Family::Ycbcr, _) => {
-                let matrix =
-                    wishes.matrix.unwrap_or_else(|| matrix_of(&video.color, video.size, notes));
-                (range_of(video, wishes), Some(matrix))
-            }
-            _ => {
-                let matrix = wishes.matrix.unwrap_or(Matrix::usual(video.size));
-                (wishes.range.unwrap_or(Range::Limited), Some(matrix))
-            }
-        };
-        let comes_to = if is_named_full(to) { Range::Full } else { range };
-        let (read, write) = (side("in", from, range, matrix), side("out", into, comes_to, matrix));
-        let how = [read, write].into_iter().filter(|side| !side.is_empty());
-        let how: String = how.map(|side| format!("{side}:")).collect();
+    /// The conversion to the format of this name. YCbCr keeps its range unless another `comes_to`,
+    /// what becomes YCbCr is limited unless it does. `matrix` is asked for the one that YCbCr has, or is to have, where
+    /// it plays a part.
+    pub(super) fn new(
+        given: &Given<'_>,
+        to: &str,
+        comes_to: Option<Range>,
+        matrix: impl FnOnce() -> Matrix,
+    ) -> Self {
+        let (from, into) = (Family::of(given.format), Family::of(to));
+        let usual = if from == Family::Ycbcr { given.range } else { Range::Limited };
+        let comes_to = comes_to.unwrap_or(usual);
+        let matrix = (from != Family::Ycbcr || into != Family::Ycbcr).then(matrix);
+        let comes_to = if is_named_full(to) { Range::Full } else { comes_to };
+        let (had, has) = (grid(given.format), grid(to));
+        // A chroma grid that stays keeps its place.
+        let siting = if had == has { given.siting } else { Siting::Left };
+        let mut how =
+            vec![side("in", from, given.range, matrix), side("out", into, comes_to, matrix)];
+        if had != has {
+            how.extend([place("in", had, given.siting), place("out", has, siting)]);
+        }
+        how.retain(|side| !side.is_empty());
+        let how: String = how.iter().map(|side| format!("{side}:")).collect();
+        let field = given.field.map_or(String::new(), |first| format!("setfield={first},"));
         // The same on every processor, and no chroma is dropped on the way to RGB.
-        let filter = format!("scale={how}flags=bicubic+accurate_rnd+full_chroma_int+bitexact");
-        Self { filter, color: tags(video, (from, into), comes_to, matrix) }
+        let filter = format!(
+            "{field}scale={how}interl=-1:flags=bicubic+accurate_rnd+full_chroma_int+bitexact,\
+             format={to}"
+        );
+        Self { filter, color: tags(given, (from, into), (to, siting), comes_to, matrix) }
     }
 }
 
-/// The scaler's options for one end.
+/// The scaler's options for the colour of one end.
 fn side(end: &str, family: Family, range: Range, matrix: Option<Matrix>) -> String {
     match family {
         Family::Rgb => String::new(),
@@ -90,26 +113,42 @@ fn side(end: &str, family: Family, range: Range, matrix: Option<Matrix>) -> Stri
     }
 }
 
+/// The scaler's options for the place of the chroma of one end, in 1/256 of a luma pixel. What is
+/// not said is in the middle, which in frames of two fields is another place for each of them.
+fn place(end: &str, grid: Subsampling, siting: Siting) -> String {
+    let across = grid.h > 0 && siting != Siting::Center;
+    let down = grid.v > 0 && siting == Siting::TopLeft;
+    let places = [(across, "h"), (down, "v")];
+    let places = places.iter().filter(|(said, _)| *said);
+    places.map(|(_, axis)| format!("{end}_{axis}_chr_pos=0")).collect::<Vec<_>>().join(":")
+}
+
 /// What is said of converted frames. Primaries and transfer are the same in any form.
 fn tags(
-    video: &Video,
+    given: &Given<'_>,
     families: (Family, Family),
+    (to, siting): (&str, Siting),
     range: Range,
     matrix: Option<Matrix>,
 ) -> ColorTags {
-    let own = video.color.clone();
+    let own = given.color.clone();
     let said = Some(range_word(range).to_owned());
+    // Of other grids there is no word for the place.
+    let kept = match (own.siting, families.0) {
+        // What was not said stays unsaid.
+        (None, Family::Ycbcr) if grid(given.format) == grid(to) => None,
+        _ => (grid(to) == Subsampling::S420).then(|| siting_word(siting).to_owned()),
+    };
+    let own = ColorTags { siting: kept, ..given.color.clone() };
     match families {
-        // What was not said stays unsaid: it was taken as limited.
+        // It was taken as limited.
         (Family::Ycbcr, Family::Ycbcr) if range == Range::Limited && own.range.is_none() => own,
         (Family::Ycbcr, Family::Ycbcr) => ColorTags { range: said, ..own },
-        (_, Family::Ycbcr) => ColorTags {
-            range: said,
-            matrix: matrix.map(|matrix| matrix_word(matrix).to_owned()),
-            siting: Some("left".into()),
-            ..own
-        },
-        (Family::Ycbcr, _) => ColorTags { range: None, matrix: None, siting: None, ..own },
+        (_, Family::Ycbcr) => {
+            let matrix = matrix.map(|matrix| matrix_word(matrix).to_owned());
+            ColorTags { range: said, matrix, ..own }
+        }
+        (Family::Ycbcr, _) => ColorTags { range: None, matrix: None, ..own },
         _ => own,
     }
 }
@@ -117,4 +156,18 @@ fn tags(
 /// Whether a format is full range by its name.
 pub(super) fn is_named_full(format: &str) -> bool {
     format.starts_with("yuvj")
+}
+
+/// How a format subsamples chroma, by ffmpeg's name.
+pub(super) fn grid(format: &str) -> Subsampling {
+    let has = |signs: &[&str]| signs.iter().any(|sign| format.contains(sign));
+    match () {
+        () if Family::of(format) != Family::Ycbcr => Subsampling::S444,
+        () if has(&["420", "nv12", "nv21", "p01"]) => Subsampling::S420,
+        () if has(&["422", "nv16", "nv20", "p21"]) => Subsampling::S422,
+        () if has(&["440"]) => Subsampling::S440,
+        () if has(&["411"]) => Subsampling::S411,
+        () if has(&["410"]) => Subsampling::S410,
+        () => Subsampling::S444,
+    }
 }

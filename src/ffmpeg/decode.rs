@@ -373,7 +373,7 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
     command.map(format!("0:{}", job.stream));
     let format = job.pixels.format();
     let last = match job.pixels.filter() {
-        Some(filter) => format!(",{filter},format={}", format.pipe()),
+        Some(filter) => format!(",{filter}"),
         None if format.reorders() => ",setparams=range=limited".to_owned(),
         None => String::new(),
     };

@@ -185,6 +185,11 @@ impl PixelFormat {
         self.0.tag
     }
 
+    /// Whether frames of a format of this name are made of the same samples.
+    pub(super) fn is_kin_of(self, name: &str) -> bool {
+        ROWS.iter().any(|row| row.source == name && row.kind == self.0.kind)
+    }
+
     /// Whether the decoder puts YCbCr samples in another order. 5.1 then also changes their
     /// range if they are tagged as full (measured with nv12), unless the tag is hidden from it.
     pub(super) fn reorders(self) -> bool {

@@ -184,7 +184,8 @@ impl Join<'_> {
             None => "progressive",
         };
         set("-field_order", fields);
-        for (option, value) in tags(&encode.color) {
+        let color = encode.coded_color();
+        for (option, value) in tags(&color) {
             set(option, value);
         }
         if let Some(encoder) = &said.encoder {

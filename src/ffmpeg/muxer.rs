@@ -150,7 +150,7 @@ fn name(word: &OsStr) -> Option<&[u8]> {
 
 /// The encoder in `Stream #0:0 -> #0:0 (rawvideo (native) -> h264 (libx264))`; `native` is the one
 /// that has the codec's name.
-fn encoder(line: &str) -> Option<String> {
+pub(super) fn encoder(line: &str) -> Option<String> {
     let (_, made) = line.split_once("-> #0:0 (")?.1.split_once("-> ")?;
     let (codec, encoder) = made.strip_suffix("))")?.split_once(" (")?;
     Some(if encoder == "native" { codec } else { encoder }.to_owned())

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::convert::{Conversion, is_named_full};
+use super::convert::{Conversion, Family, Given, grid, is_named_full};
 use super::format::PixelFormat;
 use super::stream::{ColorTags, Video};
 use crate::error::{Error, Result};
@@ -44,8 +44,7 @@ impl Pixels {
         let format = PixelFormat::named(format)?;
         let mut notes = Vec::new();
         let converted = video.pix_fmt.as_deref() != Some(format.name());
-        let conversion =
-            converted.then(|| Conversion::new(video, format.name(), wishes, &mut notes));
+        let conversion = converted.then(|| converted_to(video, format, wishes, &mut notes));
         let (color, range, filter) = match conversion {
             Some(Conversion { color, filter }) => (color.clone(), tagged(&color), Some(filter)),
             None => (video.color.clone(), range_of(video, wishes), None),
@@ -89,11 +88,7 @@ impl ColorTags {
         let word = |words: &[(&str, u8)], number: u8| {
             words.iter().find(|(_, n)| *n == number).map(|(word, _)| (*word).to_owned())
         };
-        let siting = match ycbcr.siting {
-            Siting::Center => "center",
-            Siting::Left => "left",
-            Siting::TopLeft => "topleft",
-        };
+        let siting = siting_word(ycbcr.siting);
         let subsampled = ycbcr.subsampling != Subsampling::S444;
         Self {
             range: Some(range_word(ycbcr.range).into()),
@@ -102,6 +97,39 @@ impl ColorTags {
             transfer: word(TRANSFERS, ycbcr.transfer),
             siting: subsampled.then(|| siting.into()),
         }
+    }
+}
+
+/// What makes frames of this format of a clip's.
+fn converted_to(
+    video: &Video,
+    to: PixelFormat,
+    wishes: &Wishes,
+    notes: &mut Vec<String>,
+) -> Conversion {
+    let format = video.pix_fmt.as_deref().unwrap_or_default();
+    let given = Given {
+        format,
+        color: &video.color,
+        range: range_of(video, wishes),
+        siting: siting_of(&video.color, grid(format), notes),
+        field: first_field(video),
+    };
+    // Of YCbCr the wish says what it is, not what it is to become.
+    let comes_to = wishes.range.filter(|_| Family::of(format) != Family::Ycbcr);
+    Conversion::new(&given, to.pipe(), comes_to, || match (wishes.matrix, Family::of(format)) {
+        (Some(matrix), _) => matrix,
+        (None, Family::Ycbcr) => matrix_of(&video.color, video.size, notes),
+        (None, _) => Matrix::usual(video.size),
+    })
+}
+
+/// The field that comes first in a clip's frames, in the words of `setfield`, as its stream says.
+fn first_field(video: &Video) -> Option<&'static str> {
+    match video.field_order.as_deref()? {
+        "tt" | "tb" => Some("tff"),
+        "bb" | "bt" => Some("bff"),
+        _ => None,
     }
 }
 
@@ -122,8 +150,17 @@ pub(super) fn matrix_word(matrix: Matrix) -> &'static str {
     }
 }
 
+/// ffmpeg's word of a place of chroma.
+pub(super) fn siting_word(siting: Siting) -> &'static str {
+    match siting {
+        Siting::Center => "center",
+        Siting::Left => "left",
+        Siting::TopLeft => "topleft",
+    }
+}
+
 /// The range of a clip's YCbCr samples.
-pub(super) fn range_of(video: &Video, wishes: &Wishes) -> Range {
+fn range_of(video: &Video, wishes: &Wishes) -> Range {
     let full = video.pix_fmt.as_deref().is_some_and(is_named_full);
     if full { Range::Full } else { wishes.range.unwrap_or_else(|| tagged(&video.color)) }
 }
@@ -148,14 +185,12 @@ fn planar(
 }
 
 /// The matrix that is meant by the tags; `notes` gets what was assumed.
-pub(super) fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) -> Matrix {
+fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) -> Matrix {
     let assumed = Matrix::usual(size);
     let name = assumed.name();
-    match color.matrix.as_deref() {
-        Some("bt709") => Matrix::Bt709,
-        Some("smpte170m" | "bt470bg") => Matrix::Bt601,
-        Some("bt2020nc") => Matrix::Bt2020,
-        Some(other) => {
+    match color.matrix.as_deref().map(|word| (word, matrix_named(word))) {
+        Some((_, Some(matrix))) => matrix,
+        Some((other, None)) => {
             notes
                 .push(format!("the matrix {other} is taken as {name} (--colorspace says another)"));
             assumed
@@ -171,6 +206,16 @@ pub(super) fn matrix_of(color: &ColorTags, size: Size, notes: &mut Vec<String>) 
             ));
             assumed
         }
+    }
+}
+
+/// The matrix of a word of ffmpeg's, if it is one of ours.
+pub(super) fn matrix_named(word: &str) -> Option<Matrix> {
+    match word {
+        "bt709" => Some(Matrix::Bt709),
+        "smpte170m" | "bt470bg" => Some(Matrix::Bt601),
+        "bt2020nc" => Some(Matrix::Bt2020),
+        _ => None,
     }
 }
 

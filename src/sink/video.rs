@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::part::PartFile;
 use super::place::Writing;
 use crate::error::{Error, Kind, Result};
-use crate::ffmpeg::{Clip, Encode, Encoder, written};
+use crate::ffmpeg::{Clip, Encode, Encoder, is_of_disk, unfit, written};
 use crate::frame::{BufferPool, Frame};
 use crate::link::{Cancel, Item, Packet, Part, Payload};
 use crate::stage::{Sink, SinkError, WhenStopped, Written};
@@ -89,16 +89,11 @@ impl Sink for VideoSink {
 /// An encoder that ended by itself before it wrote a byte found something wrong with what it was
 /// asked for, unless it was the disk.
 fn refused(error: Error, part: &PartFile) -> Error {
-    let disk = ["No space left", "File too large", "Input/output error"];
-    let text = error.to_string();
     let nothing = part.path().metadata().is_ok_and(|file| file.len() == 0);
-    if error.kind() != Kind::Input || !nothing || disk.iter().any(|sign| text.contains(sign)) {
+    if error.kind() != Kind::Input || !nothing || is_of_disk(&error) {
         return error;
     }
-    Error::usage(format!(
-        "{text} (before anything was written: --codec, --preset, --crf, --pix-fmt, the options after \
-         -- and the output's name have to go together)"
-    ))
+    unfit(&error)
 }
 
 /// The one frame of a packet.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use lumaloom::codec::y4m::Interlacing;
+use lumaloom::ffmpeg::Takes;
 
 use super::super::value;
 use super::{
@@ -157,6 +158,9 @@ pub struct StageWriteClipArgs {
     /// How rows were taken in the clip that it is a segment of: p, t, b or m, as in y4m [default: as in the stream]
     #[arg(long, value_name = "LETTER", value_parser = value::interlacing, requires = "segment")]
     pub interlacing: Option<Interlacing>,
+    /// The pixel format that the encoder takes, with /limited behind it if it has no full range [default: it is tried]
+    #[arg(long, value_name = "NAME")]
+    pub takes: Option<Takes>,
     #[command(flatten)]
     pub encoding: EncodingArgs,
     #[command(flatten)]

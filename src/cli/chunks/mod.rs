@@ -282,11 +282,13 @@ impl<'a> Chunks<'a> {
     }
 
     fn rendering(&self, job: ClipJob) -> Result<Render> {
-        let Render { output, target, ledger, .. } = self.render;
+        let Render { output, target, ledger, encoder, .. } = self.render;
         let threads = job.clip.ffmpeg_threads.map(usize::from);
         let file = ClipOut::new(&job.output, job.clobber, &job.encoding, threads, ledger)?;
-        let output = file.segment(self.seam, output.upright());
-        Ok(Render { job, output, target: target.clone(), ledger: ledger.clone() })
+        let takes = output.takes().cloned();
+        let output = file.segment(self.seam, output.upright()).taking(takes);
+        let (target, ledger, encoder) = (target.clone(), ledger.clone(), encoder.clone());
+        Ok(Render { job, output, target, ledger, encoder })
     }
 
     fn join(&self, folder: &Folder) -> Result<()> {

@@ -252,6 +252,9 @@ impl Movie {
         frames: u64,
         cancel: &Cancel,
     ) -> Result<Vec<Row>> {
+        let facts = planned.after(self.facts()?);
+        let encoding = Encoding { programs: &self.programs, copies: None, out };
+        let color = encoding.job(&facts, *planned.work.score().output())?.coded_color();
         let verify = Verify {
             programs: &self.programs,
             copies: &self.copies(out.without())?,
@@ -263,7 +266,7 @@ impl Movie {
                 (None, Some(_)) => Taken::Filtered,
                 (None, None) => Taken::AsTheyAre,
             },
-            color: self.pixels.color(),
+            color: &color,
             aspect: self.video()?.aspect.map(|aspect| planned.work.score().pixel_aspect(aspect)),
             display: self.display_matrix().filter(|_| planned.turn == Turn::Stored),
         };

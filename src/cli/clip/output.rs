@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lumaloom::codec::{EncodeOptions, Format, y4m};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::ffmpeg::{
-    Clip, Codec, Copies, DataPlace, Encode, Ledger, Origin, Patience, PixelFormat, Programs,
+    Clip, Codec, Copies, DataPlace, Encode, Ledger, Origin, Patience, PixelFormat, Programs, Takes,
     Window, Without, keeps_matrix,
 };
 use lumaloom::frame::{BufferPool, Layout};
@@ -41,6 +41,7 @@ pub struct ClipOut {
     extra: Vec<OsString>,
     ledger: Ledger,
     segment: Option<Segment>,
+    takes: Option<Takes>,
 }
 
 /// What a file is that is to be joined to others.
@@ -93,6 +94,7 @@ impl ClipOut {
             extra: args.more.clone(),
             ledger: ledger.clone(),
             segment: None,
+            takes: None,
         })
     }
 
@@ -105,6 +107,16 @@ impl ClipOut {
     /// The same with other words for the encoder's ffmpeg than those after `--`.
     pub fn with_words(&self, words: Vec<OsString>) -> Self {
         Self { extra: words, ..self.clone() }
+    }
+
+    /// The same for an encoder that is known to take such frames.
+    pub fn taking(self, takes: Option<Takes>) -> Self {
+        Self { takes, ..self }
+    }
+
+    /// What its encoder is known to take.
+    pub fn takes(&self) -> Option<&Takes> {
+        self.takes.as_ref()
     }
 
     /// What it has in common with other segments, if it is one.
@@ -233,6 +245,25 @@ impl ClipOut {
         }
     }
 
+    /// Tries its encoder out, so that frames like these can be made what it takes; what is to be
+    /// said of it. Nothing where there is none.
+    ///
+    /// # Errors
+    /// `Usage`: it does not go with its options, or with such frames.
+    pub fn tried(&mut self, facts: &Facts, layout: Layout, cancel: &Cancel) -> Result<Vec<String>> {
+        if self.kind != Kind::Clip {
+            return Ok(Vec::new());
+        }
+        let programs = Programs::find(None, &self.ledger)?;
+        let job = Encoding { programs: &programs, copies: None, out: self }.job(facts, layout)?;
+        let Some(trial) = job.trial(&self.out, cancel)? else { return Ok(Vec::new()) };
+        let job = Encode { takes: Some(trial.takes.clone()), ..job };
+        let poor = trial.thrifty(&self.out, &self.extra).filter(|_| self.codec.name.is_none());
+        let remarks = job.remark(&trial.encoder).into_iter().chain(poor).collect();
+        self.takes = Some(trial.takes);
+        Ok(remarks)
+    }
+
     /// The words of the encoder's command, for frames that have nothing beside them.
     ///
     /// # Errors
@@ -289,7 +320,11 @@ impl ClipOut {
                     Copies::new(clip, rest.stream, self.without, rest.window.until)
                 });
                 let copies = copies.transpose()?;
-                let job = Encoding { programs: &programs, copies: copies.as_ref(), out: self };
+                let mut tried = self.clone();
+                if tried.takes.is_none() {
+                    tried.tried(facts, layout, cancel)?;
+                }
+                let job = Encoding { programs: &programs, copies: copies.as_ref(), out: &tried };
                 let job = job.job(facts, layout)?;
                 let (out, pool) = (self.out.clone(), pool.clone());
                 Ok(Box::new(VideoSink::new(&job, out, self.writing, pool, cancel)?))
@@ -365,6 +400,7 @@ impl<'a> Encoding<'a> {
             copies: self.copies,
             format,
             layout,
+            takes: self.out.takes.clone(),
             aspect: facts.aspect,
             display: facts.display.filter(|_| asks),
             time_base: facts.time_base,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::processes::quoted;
-use lumaloom::ffmpeg::Ledger;
+use lumaloom::ffmpeg::{Ledger, Takes};
 use lumaloom::frame::BufferPool;
 use lumaloom::observe::{Tally, Unit};
 use lumaloom::sink::Clobber;
@@ -25,6 +25,8 @@ pub struct ClipSubject {
     job: ClipJob,
     /// Beside which outputs are written; without it there is none.
     out: Option<PathBuf>,
+    /// What its encoder is known to take.
+    takes: Option<Takes>,
     notes: Vec<String>,
 }
 
@@ -51,15 +53,17 @@ impl ClipSubject {
             mode: ModeArg::Threads,
             pool: Pool { threads: 1, asked: 1, split: args.measure.split, mem: args.memory.mem },
         };
-        let render = Render::new(job.clone())?;
+        let mut render = Render::new(job.clone())?;
         refuse(args, &render)?;
         let input = render.look(cancel)?;
         let planned = render.work(&input, &Arc::new(BufferPool::new(1)));
         let planned = planned.map_err(|e| Error::usage(e.to_string()))?;
         input.check(&render.output, cancel)?;
+        render.try_encoder(&input, &planned, cancel)?;
         let notes = render.remarks(&input, &planned)?;
         let out = (*render.output.kind() != Kind::Null).then_some(output);
-        Ok(Self { job, out, notes })
+        let takes = render.output.takes().cloned();
+        Ok(Self { job, out, takes, notes })
     }
 
     /// The job of one way of running it. ffmpeg has as many threads as the pool, unless it was
@@ -108,7 +112,8 @@ impl Subject for ClipSubject {
                 (Some(room), output)
             }
         };
-        let render = Render::new(self.job(way, &output))?;
+        let mut render = Render::new(self.job(way, &output))?;
+        render.output = render.output.taking(self.takes.clone());
         let input = match way.mode {
             // The reader is the one who looks.
             ModeArg::Processes => None,

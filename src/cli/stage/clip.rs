@@ -67,7 +67,8 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
     let threads = args.ffmpeg_threads.map(usize::from);
     let clobber = if args.overwrite { Clobber::Replace } else { Clobber::Never };
     let ledger = Ledger::default();
-    let mut out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &ledger)?;
+    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &ledger)?;
+    let mut out = out.taking(args.takes.clone());
     if let Some(moved) = args.segment {
         // How frames stand was for the work to know.
         let interlacing = args.interlacing;

@@ -1,4 +1,5 @@
-//! Frames that `--pix-fmt` makes of others: the samples and what is said of them go together.
+//! Frames that `--pix-fmt` or an encoder makes of others: the samples and what is said of them go
+//! together.
 
 use super::*;
 use crate::frame::Matrix;
@@ -122,5 +123,114 @@ fn samples_and_tags_of_converted_frames_agree() {
             // 9.0 says a range of all that ffv1 is, ours or not.
             assert!(word(&color.range) == range || range.is_empty(), "{what}: {color:?}");
         }
+    }
+}
+
+/// What encoders that take less than there is get: the values are those of BT.601, within what the
+/// encoder loses.
+#[test]
+fn frames_become_what_their_encoder_takes() {
+    let room = TempDir::new().unwrap();
+    let plain = |format, samples, said| Plain { format, samples, said };
+    let rgb = || plain("gbrp", [200, 100, 50], "setparams=range=pc");
+    for (from, encoder, out, has, due, range) in [
+        (rgb(), "libx264", "out.mp4", "yuv444p", [123, 91, 175], "tv"),
+        (rgb(), "mjpeg", "out.mov", "yuvj444p", [124, 86, 182], "pc"),
+        (rgb(), "ffv1", "out.mkv", "rgb24", [200, 100, 50], "pc"),
+        // It has no word for full range.
+        (
+            plain("yuvj420p", [30, 100, 150], "null"),
+            "mpeg4",
+            "out.avi",
+            "yuv420p",
+            [42, 103, 147],
+            "",
+        ),
+        (
+            plain("yuvj420p", [30, 100, 150], "null"),
+            "libx264",
+            "out.mp4",
+            "yuvj420p",
+            [30, 100, 150],
+            "pc",
+        ),
+        (
+            plain("yuv420p", [126, 128, 128], "null"),
+            "mjpeg",
+            "out.mov",
+            "yuvj420p",
+            [128, 128, 128],
+            "pc",
+        ),
+        (plain("gray", [100, 0, 0], "null"), "mpeg4", "out.avi", "yuv420p", [102, 128, 128], ""),
+    ] {
+        let source = from.file(room.path());
+        for programs in programs() {
+            let out = room.path().join(out);
+            let codec = Codec { name: Some(encoder.into()), ..Codec::default() };
+            let pass = Pass { codec, tried: true, ..Pass::lossless() };
+            pass.through(&programs, &source, &out).unwrap();
+            let what = format!("{} by {encoder} with {}", from.format, programs.version());
+            let is = first(&out, has);
+            assert!(is.iter().zip(&due).all(|(is, due)| is.abs_diff(*due) <= 2), "{what}: {is:?}");
+            let clip = probed(&programs, &out).unwrap();
+            let video = clip.main_video().unwrap().1;
+            let format = video.pix_fmt.as_deref().unwrap_or_default();
+            assert!(format == has || has == "rgb24", "{what}: {format}");
+            assert_eq!(video.color.range.as_deref().unwrap_or_default(), range, "{what}");
+        }
+    }
+}
+
+/// A frame in the pixel format that it is stored in: rows of bytes, plane after plane.
+fn stored(path: &Path) -> Vec<u8> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(path);
+    command.args(["-frames:v", "1", "-f", "rawvideo", "pipe:1"]);
+    command.output().expect("ffmpeg starts").stdout
+}
+
+#[test]
+fn chroma_lies_where_it_is_said_to() {
+    let room = TempDir::new().unwrap();
+    let source = room.path().join("ramp.mkv");
+    // Half a pixel is 1.7 codes of Cr here.
+    let ramp =
+        "-f lavfi -i nullsrc=s=32x8:r=25:d=0.04,format=gbrp -vf geq=r=X*8:g=0:b=0 -c:v ffv1 @";
+    ffmpeg(ramp, &[&source]);
+    for programs in programs() {
+        let [fine, coarse] = ["yuv444p", "yuv420p"].map(|format| {
+            let out = room.path().join("out.part.mkv");
+            let wishes = Wishes { pix_fmt: Some(format.into()), ..Wishes::default() };
+            Pass { wishes, ..Pass::lossless() }.through(&programs, &source, &out).unwrap();
+            stored(&out)
+        });
+        // Away from the edges, which have no neighbours.
+        for column in 2..14 {
+            let (left, half) = (fine[2 * 32 * 8 + 2 * column], coarse[32 * 8 + 16 * 4 + column]);
+            let version = programs.version();
+            assert!(left.abs_diff(half) <= 1, "{version}, column {column}: {left}, {half}");
+        }
+    }
+}
+
+#[test]
+fn fields_keep_their_chroma_apart() {
+    let room = TempDir::new().unwrap();
+    let source = room.path().join("fields.mkv");
+    // Rows of the top field are red, those of the other are blue.
+    ffmpeg(
+        "-f lavfi -i nullsrc=s=16x16:r=25:d=0.04,format=yuv422p \
+         -vf geq=lum=100:cb=if(mod(Y\\,2)\\,240\\,90):cr=if(mod(Y\\,2)\\,110\\,240),setfield=tff \
+         -flags +ildct -field_order tt -c:v ffv1 @",
+        &[&source],
+    );
+    for programs in programs() {
+        let out = room.path().join("out.part.mkv");
+        let wishes = Wishes { pix_fmt: Some("yuv420p".into()), ..Wishes::default() };
+        Pass { wishes, ..Pass::lossless() }.through(&programs, &source, &out).unwrap();
+        let samples = stored(&out);
+        let cb: Vec<u8> = (0..8).map(|row| samples[16 * 16 + 8 * row]).collect();
+        assert_eq!(cb, [90, 240, 90, 240, 90, 240, 90, 240], "{}", programs.version());
     }
 }

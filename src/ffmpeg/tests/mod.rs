@@ -93,12 +93,14 @@ struct Pass {
     window: Window,
     wishes: Wishes,
     codec: Codec,
+    /// Whether the encoder is tried first.
+    tried: bool,
 }
 
 impl Pass {
     fn lossless() -> Self {
         let codec = Codec { name: Some("ffv1".into()), ..Codec::default() };
-        Self { window: Window::default(), wishes: Wishes::default(), codec }
+        Self { window: Window::default(), wishes: Wishes::default(), codec, tried: false }
     }
 
     /// Decodes and encodes without change; the ticks that were handed on.
@@ -119,6 +121,7 @@ impl Pass {
             copies: Some(&copies),
             format: pixels.format(),
             layout: *pixels.layout(),
+            takes: None,
             aspect: video.aspect,
             display: video.display,
             time_base: decoder.time_base().expect("known with the first frame"),
@@ -132,6 +135,8 @@ impl Pass {
             extra: vec![],
             patience: Patience::default(),
         };
+        let trial = if self.tried { job.trial(out, &cancel)? } else { None };
+        let job = Encode { takes: trial.map(|trial| trial.takes), ..job };
         let mut encoder = Encoder::start(&job, out, &cancel)?;
         let mut ticks = Vec::new();
         while let Some(timed) = next {
@@ -514,6 +519,7 @@ fn encoded(body: &str) -> Result<u64, Error> {
         copies: Some(&copies),
         format: pixels.format(),
         layout: *pixels.layout(),
+        takes: None,
         aspect: None,
         display: None,
         time_base: TimeBase::new(1, 25).unwrap(),

@@ -10,17 +10,20 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use self::times::{MILLISECOND, Ticks, coarser, nanos, shifted, timing};
-use super::container::{TRANSPORT, has_extension};
+use super::container::is_matroska;
+use super::convert::grid;
 use super::copy::Copies;
 use super::decode::Window;
 use super::display::{DisplayMatrix, keeps_matrix};
 use super::hdr::carries;
 use super::packets::{Packets, decoded, packets};
+use super::pixels::matrix_named;
 use super::probe::Clip;
 use super::program::Programs;
 use super::stream::{ColorTags, Stream, StreamKind, Video};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
+use crate::frame::Subsampling;
 use crate::link::Cancel;
 
 /// What is compared, and what the result is to have instead of what the source has.
@@ -296,7 +299,7 @@ impl Verify<'_> {
         };
         let (due, is) = (turn(self.display), turn(video.display));
         rows.push(compared(&format!("{name} display matrix"), due, is));
-        rows.extend(colors(name, self.color, &video.color));
+        rows.extend(colors(name, self.color, video, &before.color));
         for kind in beside(before) {
             let there = beside(video).any(|is| is == kind);
             let is = if there { "there" } else { "missing" };
@@ -310,8 +313,9 @@ impl Verify<'_> {
             set if set.is_empty() => "none".to_owned(),
             set => set,
         };
-        // MPEG-TS marks no stream as the one to begin with.
-        let is = |d: &String| result.is(d) || d == "default" && has_extension(self.out, TRANSPORT);
+        // Others mark no stream as the one to begin with.
+        let marks = keeps_matrix(self.out) || is_matroska(self.out);
+        let is = |d: &String| result.is(d) || d == "default" && !marks;
         let all = source.dispositions.iter().all(is);
         let verdict = match (all, source.dispositions.len() == result.dispositions.len()) {
             (true, true) => Verdict::Same,
@@ -342,18 +346,33 @@ fn pairs(kept: &[&Stream], result: &[Stream]) -> Vec<Option<usize>> {
     pairs
 }
 
-/// The colour tags; one that the source does not have may be added.
-fn colors(name: &str, before: &ColorTags, after: &ColorTags) -> Vec<Row> {
+/// The colour tags that are due and that there are. One that the source does not have may be added
+/// or not.
+fn colors(name: &str, due: &ColorTags, result: &Video, source: &ColorTags) -> Vec<Row> {
     let each = |tags: &ColorTags| {
         let ColorTags { range, matrix, primaries, transfer, siting } = tags.clone();
         [range, matrix, primaries, transfer, siting]
     };
     let names = ["range", "matrix", "primaries", "transfer", "siting"];
-    let pairs = each(before).into_iter().zip(each(after)).zip(names);
-    let rows = pairs.filter_map(|((before, after), tag)| {
+    let rgb = source.matrix.as_deref() == Some("gbr");
+    let own = if rgb {
+        ColorTags { range: None, matrix: None, ..source.clone() }
+    } else {
+        source.clone()
+    };
+    let pairs = each(due).into_iter().zip(each(&result.color)).zip(each(&own)).zip(names);
+    let sited = grid(result.pix_fmt.as_deref().unwrap_or_default()) == Subsampling::S420;
+    let rows = pairs.filter_map(|(((before, after), own), tag)| {
         let verdict = match (&before, &after) {
             (None, None) => return None,
             (None, Some(_)) => Verdict::Changed,
+            // Few containers and codecs have a word for the place of other chroma.
+            (Some(_), None) if tag == "siting" && !sited => return None,
+            (Some(_), None) if own.is_none() => Verdict::Changed,
+            (Some(a), Some(b)) if own.is_none() && tag == "siting" && a != b => Verdict::Changed,
+            (Some(a), Some(b)) if tag == "matrix" && matrix_named(a) == matrix_named(b) => {
+                equal(a == b || matrix_named(a).is_some())
+            }
             // What is not said is limited.
             (Some(range), None) if tag == "range" && range == "tv" => Verdict::Changed,
             (before, after) => equal(before == after),

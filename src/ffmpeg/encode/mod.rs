@@ -1,6 +1,9 @@
 //! The encoder: one ffmpeg that takes our frames as NUT on its stdin, and everything else from
 //! the clip itself, where the frames are a clip's.
 
+mod color;
+mod trial;
+
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,6 +30,10 @@ use crate::error::{Error, Result, shown};
 use crate::frame::{Frame, Layout};
 use crate::link::Cancel;
 
+pub use color::Takes;
+pub use trial::Trial;
+pub(crate) use trial::{is_of_disk, unfit};
+
 /// What is encoded, and how.
 #[derive(Clone, Debug)]
 pub struct Encode<'a> {
@@ -38,6 +45,8 @@ pub struct Encode<'a> {
     pub format: PixelFormat,
     /// What frames are.
     pub layout: Layout,
+    /// What the encoder takes, if a [`Trial`] told; else ffmpeg chooses.
+    pub takes: Option<Takes>,
     /// Width to height of a pixel.
     pub aspect: Option<(u32, u32)>,
     /// How players are to turn the output's pictures; see [`keeps_matrix`].
@@ -167,11 +176,23 @@ impl Encoder {
     /// that is to be kept. What it does not like about its options is the error of the
     /// first frames or of [`Encoder::finish`].
     pub fn start(job: &Encode<'_>, out: &Path, cancel: &Cancel) -> Result<Self> {
+        Self::heard(job, out, Log::Warnings, |_| (), cancel)
+    }
+
+    /// The same, with the lines of a log that says so much.
+    pub(super) fn heard(
+        job: &Encode<'_>,
+        out: &Path,
+        log: Log,
+        mut hear: impl FnMut(&str) + Send + 'static,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let (shift, matrix) = (job.shift(), job.matrix(out)?);
-        let command = job.command(out)?;
+        let command = job.command(out, log)?;
         let taken = Arc::new(AtomicU64::new(u64::MAX));
         let told = taken.clone();
         let on_line = move |line: &str, _| {
+            hear(line);
             if let Some(frames) = line.strip_prefix("frame=").and_then(|n| n.trim().parse().ok()) {
                 told.store(frames, Ordering::Relaxed);
             }
@@ -238,7 +259,7 @@ impl Encode<'_> {
     /// # Errors
     /// When the folder that `out` is relative to cannot be found.
     pub fn words(&self, out: &Path) -> Result<Vec<OsString>> {
-        Ok(words(self.command(out)?))
+        Ok(words(self.command(out, Log::Warnings)?))
     }
 
     /// Whether ffmpeg's count of frames is that of the rendered stream: it is of the first one with
@@ -304,8 +325,8 @@ impl Encode<'_> {
     }
 
     /// The command.
-    fn command(&self, out: &Path) -> Result<FfmpegCommand> {
-        let mut command = self.programs.ffmpeg(Log::Warnings);
+    fn command(&self, out: &Path, log: Log) -> Result<FfmpegCommand> {
+        let mut command = self.programs.ffmpeg(log);
         // How far it is goes into its log, and the last line of that is the number of frames it took.
         command.overwrite().args(["-progress", "pipe:2", "-copyts"]);
         command.format("nut").input("pipe:0");
@@ -408,21 +429,24 @@ impl Encode<'_> {
         if let Some(threads) = codec.threads {
             set("-threads", &threads.to_string());
         }
-        if let Some(format) = self.format.encoder() {
+        if let Some(format) =
+            self.takes.as_ref().map(|takes| takes.format.as_str()).or(self.format.encoder())
+        {
             set("-pix_fmt", format);
         }
         if self.field().is_some() {
             // Two fields are coded as such by the encoders that can; others do not mind.
             set("-flags", "+ildct+ilme");
         }
-        let filters = self.filters();
+        let conversion = self.conversion();
+        let filters = self.filters(conversion.as_ref());
         if !filters.is_empty() {
             set("-filter", &filters.join(","));
         }
         // Beside the filter's tag: 9.0 otherwise converts full range to limited for encoders that
         // do not say they take it, ffv1 for one.
-        let said =
-            [("-color_range", &self.color.range), ("-chroma_sample_location", &self.color.siting)];
+        let color = conversion.map_or_else(|| self.color.clone(), |conversion| conversion.color);
+        let said = [("-color_range", &color.range), ("-chroma_sample_location", &color.siting)];
         for (option, value) in said {
             if let Some(value) = value {
                 set(option, value);
@@ -463,29 +487,6 @@ impl Encode<'_> {
             Interlacing::BottomFirst => Some("bff"),
             Interlacing::Progressive | Interlacing::Mixed => None,
         }
-    }
-
-    /// Filters that change no pixel: NUT carries neither colour nor fields nor times below 0.
-    fn filters(&self) -> Vec<String> {
-        let color = &self.color;
-        let tags = [
-            ("range", &color.range),
-            ("colorspace", &color.matrix),
-            ("color_primaries", &color.primaries),
-            ("color_trc", &color.transfer),
-        ];
-        let said = tags.iter().filter_map(|(name, tag)| Some(format!("{name}={}", tag.as_ref()?)));
-        let said: Vec<String> = said.collect();
-        let mut filters = Vec::new();
-        if !said.is_empty() {
-            filters.push(format!("setparams={}", said.join(":")));
-        }
-        filters.extend(self.field().map(|field| format!("setfield={field}")));
-        let back = if self.origin == Origin::Clip { self.shift() } else { 0 };
-        if back > 0 {
-            filters.push(format!("setpts=PTS-{back}"));
-        }
-        filters
     }
 }
 
