@@ -45,7 +45,9 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let planned = input.as_ref().map(plan).transpose()?;
     let known = input.as_ref().zip(planned.as_ref());
     if let Some((input, planned)) = known {
-        render.output.check()?;
+        if !dry {
+            input.check(&render.output, &cancel)?;
+        }
         render.try_encoder(input, planned, &cancel)?;
     }
     if let (Some(count), Some((input, planned))) = (args.chunking.chunks, known) {
@@ -54,9 +56,8 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     if let (Some((input, planned)), true) = (known, dry) {
         return rehearse::run(&render, input, planned, &[]);
     }
-    match &input {
-        Some(input) => input.check(&render.output, &cancel)?,
-        None => render.output.check()?,
+    if input.is_none() {
+        render.output.check()?;
     }
     let head = Head {
         command: quoted(arguments),

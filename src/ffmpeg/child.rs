@@ -261,6 +261,11 @@ impl Child {
         &mut self.counted
     }
 
+    /// Counts something that it did wrong and did not say itself; how many errors there are then.
+    pub(super) fn complain(&self, what: &str) -> u64 {
+        self.tail.note(&format!("[error] {what}"))
+    }
+
     /// Kills it with all that it started, waits for it, and joins the thread of its log.
     pub(super) fn stop(&mut self) {
         if self.ended.is_none() {

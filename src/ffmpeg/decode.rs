@@ -87,7 +87,7 @@ pub struct Decoder<'a> {
     time_base: Option<TimeBase>,
     /// Frames since the last configuration: what the next record has to be numbered.
     expected: u64,
-    /// The last frame's time, as its record has it and as it was given out.
+    /// The last frame's time, as its record has it and as it was taken.
     last: Option<(i64, i64)>,
     /// Frames read, those before the window included.
     read: u64,
@@ -173,7 +173,7 @@ impl<'a> Decoder<'a> {
     fn wanted(&mut self, pool: &BufferPool, cancel: &Cancel) -> Result<Option<Timed>> {
         let Window { from, until } = self.job.window.on_clock(self.job.clip.start());
         loop {
-            let Some(Decoded { record, errors, frame }) = self.decoded(pool, cancel)? else {
+            let Some(Decoded { record, mut errors, frame }) = self.decoded(pool, cancel)? else {
                 match (self.given, self.seek) {
                     (0, Seek::Hoped) => self.restart()?,
                     (0, Seek::Sure) if self.read > 0 => return Err(empty(self.job.window)),
@@ -185,9 +185,18 @@ impl<'a> Decoder<'a> {
                 let number = self.read - 1;
                 return Err(self.child.fail(&format!("frame {number} has no timestamp")));
             };
-            // Broken recordings have two frames at a time, and no container takes the second.
+            // Broken recordings have two frames at a time, and broken files go back in it. No
+            // container takes that.
             let ticks = match self.last {
-                Some((same, last)) if same == own => last + 1,
+                Some((before, last)) if own <= last => {
+                    if own < before {
+                        let number = self.read - 1;
+                        errors = self.child.complain(&format!(
+                            "frame {number} goes back in time: it is shown a tick after the one before"
+                        ));
+                    }
+                    last + 1
+                }
                 _ => own,
             };
             self.last = Some((own, ticks));
@@ -224,6 +233,8 @@ impl<'a> Decoder<'a> {
                 }
                 return Ok(None);
             }
+            // What comes after it may never be asked for.
+            self.child.counted().end = errors;
             let number = self.given;
             self.given += 1;
             let Record { key, scan, .. } = record;
@@ -322,10 +333,9 @@ impl<'a> Decoder<'a> {
 
     /// Its output ended between two frames: whether that was the end of the clip.
     fn end(&mut self, cancel: &Cancel) -> Result<()> {
-        if self.seek == Seek::Hoped {
-            // All of it is read once more.
-            *self.child.counted() = 0..0;
-        }
+        // All of it is read once more where a seek went wrong.
+        let start = self.child.counted().start;
+        *self.child.counted() = if self.seek == Seek::Hoped { 0..0 } else { start..u64::MAX };
         self.child.finish(cancel)?;
         // Its log is read to the end by now.
         loop {

@@ -100,7 +100,18 @@ fn named(stream: &Stream) -> String {
 
 /// What would help against these.
 fn advice(refused: &[&Stream]) -> String {
-    let mut ways = vec!["an output named .mkv holds them"];
+    // Matroska has no place for MP4's own subtitles, nor for data.
+    let matroska = |stream: &&Stream| match stream.kind {
+        StreamKind::Subtitle => stream.codec.as_deref() != Some("mov_text"),
+        StreamKind::Data => false,
+        StreamKind::Video(_) | StreamKind::Audio | StreamKind::Attachment => true,
+    };
+    let mut ways = Vec::new();
+    if refused.iter().all(matroska) {
+        ways.push("an output named .mkv holds them");
+    } else if !refused.iter().any(matroska) {
+        ways.push("an output named .mp4 or .mov holds what such files have");
+    }
     if refused.iter().all(|stream| matches!(stream.kind, StreamKind::Subtitle)) {
         ways.push("--sn leaves subtitles out");
     }

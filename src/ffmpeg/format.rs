@@ -118,6 +118,18 @@ impl PixelFormat {
         ROWS.iter().find(|row| row.source == name).map(Self).ok_or_else(|| lacking(name))
     }
 
+    /// The format of this name that a `--pix-fmt` asks for.
+    ///
+    /// # Errors
+    /// `Usage` with what there is.
+    pub fn wished(name: &str) -> Result<Self> {
+        ROWS.iter().find(|row| row.source == name).map(Self).ok_or_else(|| {
+            let names: Vec<&str> = ROWS.iter().map(|row| row.source).collect();
+            let names = names.join(", ");
+            Error::usage(format!("--pix-fmt {name}: frames can be made {names}"))
+        })
+    }
+
     /// The format of frames that no clip has given a name to.
     ///
     /// # Errors

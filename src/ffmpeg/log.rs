@@ -90,7 +90,7 @@ impl Tail {
 
     /// Counts a line that is an error, and says how many there were. Most lines are not even
     /// suspects, and cost a search.
-    fn note(&self, line: &str) -> u64 {
+    pub(super) fn note(&self, line: &str) -> u64 {
         let mut kept = self.kept();
         if !line.contains("[error]") && !line.contains("[fatal]") || !is_error(line) {
             return kept.errors;

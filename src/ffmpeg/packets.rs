@@ -11,6 +11,9 @@ use super::time::TimeBase;
 use crate::error::{Error, Result, shown};
 use crate::link::Cancel;
 
+/// ffmpeg's number of a time that is not said.
+const UNSAID: i64 = i64::MIN;
+
 /// How much of what is said is read at a time.
 const PIECE: usize = 64 << 10;
 
@@ -21,8 +24,10 @@ pub(super) struct Packets {
     pub base: Option<TimeBase>,
     /// What stands before the packets, hashed: an attachment's file, a codec's headers.
     pub head: Option<String>,
-    /// When each is shown, in ticks.
+    /// When each is shown, in ticks; when it is decoded, where nothing else is said.
     pub times: Vec<i64>,
+    /// Whether of some it was not said when they are shown: program streams say it of few.
+    pub untimed: bool,
     /// The MD5 of each.
     pub hashes: Vec<String>,
 }
@@ -109,9 +114,12 @@ fn take(line: &str, all: &mut [Packets]) {
     } else if !line.starts_with('#') {
         let mut cells = line.split(',').map(str::trim);
         let packets = cells.next().and_then(of).and_then(|at| all.get_mut(at));
-        let time = cells.nth(1).and_then(|n| n.parse().ok());
-        if let (Some(packets), Some(time), Some(hash)) = (packets, time, cells.nth(2)) {
+        let [decoded, shown] = [(); 2].map(|()| cells.next().and_then(|n| n.parse().ok()));
+        let shown = shown.filter(|time| *time != UNSAID);
+        if let (Some(packets), Some(time), Some(hash)) = (packets, shown.or(decoded), cells.nth(2))
+        {
             packets.times.push(time);
+            packets.untimed |= shown.is_none();
             packets.hashes.push(hash.to_owned());
         }
     }
@@ -161,13 +169,18 @@ mod tests {
             "0,     -21,     -20,       23,      258, 48b8",
             "1,       0,       7,        1,        2, b7fa, S=1,  10, 0x1",
             "2,       0,       7,        1,        2, none of ours",
+            "0,      20, -9223372036854775808,       23,      258, 48b9",
             "nonsense",
         ] {
             take(line, &mut all);
         }
         assert_eq!(all[0].base, TimeBase::new(1, 1000).ok());
-        assert_eq!((all[0].times.as_slice(), all[0].hashes.join(" ")), (&[-20][..], "48b8".into()));
+        assert_eq!(
+            (all[0].times.as_slice(), all[0].hashes.join(" ")),
+            (&[-20, 20][..], "48b8 48b9".into())
+        );
         assert_eq!((all[1].times.as_slice(), all[1].hashes.join(" ")), (&[7][..], "b7fa".into()));
         assert_eq!(all[1].head.as_deref(), Some("0daf"));
+        assert!(all[0].untimed && !all[1].untimed);
     }
 }

@@ -37,11 +37,10 @@ impl Pixels {
     /// `--pix-fmt` that we lack; `Input` for a size that no frame may have.
     pub fn of(video: &Video, wishes: &Wishes) -> Result<Self> {
         let format = match (&wishes.pix_fmt, &video.pix_fmt) {
-            (Some(wish), _) => wish,
-            (None, Some(own)) => own,
+            (Some(wish), _) => PixelFormat::wished(wish)?,
+            (None, Some(own)) => PixelFormat::named(own)?,
             (None, None) => return Err(Error::input("its pixel format is not known to ffmpeg")),
         };
-        let format = PixelFormat::named(format)?;
         let mut notes = Vec::new();
         let converted = video.pix_fmt.as_deref() != Some(format.name());
         let conversion = converted.then(|| converted_to(video, format, wishes, &mut notes));

@@ -47,6 +47,12 @@ impl Programs {
         Ok(Self { ffmpeg, ffprobe, version, library, ledger: ledger.clone() })
     }
 
+    /// The same, whose costs are entered in another ledger.
+    #[must_use]
+    pub fn entered_in(&self, ledger: &Ledger) -> Self {
+        Self { ledger: ledger.clone(), ..self.clone() }
+    }
+
     /// What ffmpeg calls its version, like `5.1.9-0+deb12u1`.
     pub fn version(&self) -> &str {
         &self.version

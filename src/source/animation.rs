@@ -87,7 +87,14 @@ impl Playing {
         let mut frames = frames.take_while(inside).take(most);
         let first = frames.next()?;
         let (begin, end) = frames.last().unwrap_or(first);
-        Some(Last { ticks: begin - first.0, lasts: end - begin })
+        Some(Last { ticks: begin - first.0, lasts: self.inside(begin, end - begin) })
+    }
+
+    /// For how long a frame is shown that begins then: no longer than what is wanted of the file.
+    fn inside(&self, begin: i64, lasts: i64) -> i64 {
+        let until = self.window.until.map(|until| self.clock.time_base.ticks_before(until));
+        let until = until.and_then(|ticks| i64::try_from(ticks).ok()).unwrap_or(i64::MAX);
+        lasts.min(until.saturating_sub(begin)).max(lasts.min(1))
     }
 
     /// What the file says of itself.
@@ -113,7 +120,8 @@ impl Frames for Playing {
                 continue;
             }
             let ticks = begin - *self.zero.get_or_insert(begin);
-            return Ok(Some(Shown { frame: shown.frame, ticks, lasts: Some(said) }));
+            let lasts = Some(self.inside(begin, said));
+            return Ok(Some(Shown { frame: shown.frame, ticks, lasts }));
         }
         Ok(None)
     }

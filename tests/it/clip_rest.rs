@@ -252,10 +252,10 @@ fn a_dry_run_shows_streams_plan_and_commands_and_starts_none() {
     let place = Place::new();
     rich(&place, "a clip.mkv".replace(' ', "-").as_str());
     fs::rename(place.path("a-clip.mkv"), place.path("a clip.mkv")).unwrap();
-    // An ffmpeg that can say its version and nothing else.
+    // An ffmpeg that does not open the clip.
     place.file(
         "bin/ffmpeg",
-        b"#!/bin/sh\n[ \"$1\" = -version ] || exit 9\nPATH=$REST exec ffmpeg -version\n",
+        b"#!/bin/sh\ncase \"$*\" in *'a clip.mkv'*) exit 9;; esac\nPATH=$REST exec ffmpeg \"$@\"\n",
     );
     place.shell("chmod +x bin/ffmpeg");
     let rest = std::env::var_os("PATH").unwrap_or_default();

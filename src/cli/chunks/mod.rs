@@ -105,7 +105,6 @@ impl<'a> Chunks<'a> {
                 "{word} in --input-args moves frames away from the key frames"
             ));
         }
-        input.check(&render.output, cancel)?;
         let after = &args.encoding.more;
         let muxer = Muxer::of(movie.programs(), render.output.path(), after, cancel)?;
         let segments = movie.segments(count.get(), cancel)?;

@@ -199,9 +199,10 @@ impl ClipIn {
     pub fn losses(&self, out: &ClipOut) -> Result<Vec<String>> {
         let mut losses = match (self, out.kind()) {
             (Self::Movie(movie), Kind::Clip) => movie.losses(out)?,
-            (Self::Movie(movie), Kind::Sequence(_) | Kind::Animation(_) | Kind::Stream) => {
-                movie.alone().into_iter().collect()
+            (Self::Movie(movie), Kind::Sequence(_) | Kind::Stream) => {
+                movie.alone().into_iter().chain(movie.untimed()).collect()
             }
+            (Self::Movie(movie), Kind::Animation(_)) => movie.alone().into_iter().collect(),
             _ => Vec::new(),
         };
         if let Kind::Animation(Format::Gif) = out.kind() {

@@ -216,12 +216,24 @@ impl Movie {
         dropped
     }
 
+    /// Whether its frames come at uneven times, as far as the container tells.
+    fn is_uneven(&self) -> bool {
+        let rates = self.video().ok().and_then(|video| video.average_rate.zip(video.base_rate));
+        self.rate.is_none() && rates.is_some_and(|(average, base)| average != base)
+    }
+
+    /// What is to be said of uneven times where frames alone are written, which have none.
+    pub fn untimed(&self) -> Option<String> {
+        self.is_uneven().then(|| {
+            "the frames come at uneven times, which this output has no place for: --r gives them \
+             even ones"
+                .to_owned()
+        })
+    }
+
     /// What becomes of uneven times where an encoder counts frames.
     fn evened(&self, out: &ClipOut) -> Option<String> {
-        let video = self.video().ok()?;
-        let (average, base) = (video.average_rate?, video.base_rate?);
-        let counts = counts_frames(out.codec(), out.path()) && self.rate.is_none();
-        (counts && average != base).then(|| {
+        (counts_frames(out.codec(), out.path()) && self.is_uneven()).then(|| {
             "the encoder counts frames, so times that are uneven move to the nearest frame of an \
              even rate (--codec libx264 keeps them)"
                 .to_owned()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::Result;
-use lumaloom::ffmpeg::{Join, Scan, Segment, Window, first_tick, moments, segments, told};
+use lumaloom::ffmpeg::{Join, Ledger, Scan, Segment, Window, first_tick, moments, segments, told};
 use lumaloom::frame::BufferPool;
 use lumaloom::link::Cancel;
 use lumaloom::sink;
@@ -52,7 +52,11 @@ impl Movie {
     /// # Errors
     /// The decoder's.
     pub fn interlacing(&self, cancel: &Cancel) -> Result<Interlacing> {
-        let (_, facts) = self.open(&Arc::new(BufferPool::new(1)), cancel)?;
+        // What is wrong with it is counted when it is decoded for good.
+        let programs = self.programs.entered_in(&Ledger::default());
+        let mut apart = self.clone();
+        apart.programs = programs;
+        let (_, facts) = apart.open(&Arc::new(BufferPool::new(1)), cancel)?;
         Ok(facts.interlacing)
     }
 
@@ -79,7 +83,10 @@ impl Movie {
         const RETIMING: &[&str] =
             &["-r", "-ss", "-sseof", "-t", "-to", "-itsscale", "-stream_loop"];
         let words = self.extra.iter().filter_map(|word| word.to_str());
-        words.into_iter().find(|word| RETIMING.contains(word))
+        // `-r:v` is `-r` of a kind of streams.
+        let option =
+            |word: &str| word.split(':').next().is_some_and(|name| RETIMING.contains(&name));
+        words.into_iter().find(|word| option(word))
     }
 
     /// Words for an encoder, with those that tell it of an HDR picture.

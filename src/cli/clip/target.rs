@@ -58,7 +58,7 @@ impl Wish {
     }
 
     fn format(&self) -> Result<PixelFormat> {
-        PixelFormat::named(self.pix_fmt.as_deref().unwrap_or(PLAYABLE))
+        PixelFormat::wished(self.pix_fmt.as_deref().unwrap_or(PLAYABLE))
     }
 
     fn layout(&self, of: Layout, format: PixelFormat) -> Layout {

@@ -176,11 +176,12 @@ impl Encoder {
     /// that is to be kept. What it does not like about its options is the error of the
     /// first frames or of [`Encoder::finish`].
     pub fn start(job: &Encode<'_>, out: &Path, cancel: &Cancel) -> Result<Self> {
-        Self::heard(job, out, Log::Warnings, |_| (), cancel)
+        Self::heard("encoder", job, out, Log::Warnings, |_| (), cancel)
     }
 
-    /// The same, with the lines of a log that says so much.
+    /// The same by another name, with the lines of a log that says so much.
     pub(super) fn heard(
+        name: &'static str,
         job: &Encode<'_>,
         out: &Path,
         log: Log,
@@ -197,7 +198,7 @@ impl Encoder {
                 told.store(frames, Ordering::Relaxed);
             }
         };
-        let child = job.programs.start("encoder", command, Pipe::In, job.patience, on_line)?;
+        let child = job.programs.start(name, command, Pipe::In, job.patience, on_line)?;
         let (nut, opening) = Nut::new(Head {
             size: job.layout.size(),
             tag: job.format.tag(),

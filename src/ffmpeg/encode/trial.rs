@@ -79,7 +79,8 @@ impl Encode<'_> {
         let on_line = move |line: &str| {
             hear.lock().unwrap_or_else(PoisonError::into_inner).note(line);
         };
-        let mut encoder = Encoder::heard(&job, &file, Log::Info, on_line, cancel)?;
+        let mut encoder =
+            Encoder::heard("encoder's trial", &job, &file, Log::Info, on_line, cancel)?;
         encoder.write(&Frame::zeroed(layout), 0, cancel)?;
         encoder.finish(cancel)?;
         let said = said.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,13 @@ use crate::ffmpeg::decode::Window;
 use crate::ffmpeg::packets::Packets;
 use crate::ffmpeg::stream::{Stream, StreamKind};
 
+/// Codecs whose packets have one form in one container and another in another: headers in front of
+/// each, lengths in place of start codes, times inside the text.
+const RESHAPED: &[&str] =
+    &["aac", "h264", "hevc", "vvc", "av1", "mov_text", "webvtt", "subrip", "ass"];
+/// A cut counts in microseconds.
+const CUT: i128 = 1000;
+
 impl Verify<'_> {
     /// A stream that was copied: its packets.
     pub(super) fn copied(
@@ -26,10 +33,10 @@ impl Verify<'_> {
         let (run, alike) = Self::run_of(before, after, self.shift(shown) + slide);
         let verdict = match (alike, had == has && file) {
             (true, true) => Verdict::Same,
-            // The same packets in another container's form, as AAC in MPEG-TS and in MP4.
-            (false, true) if self.formats_differ() => Verdict::Changed,
+            // The same packets in another container's form.
+            (false, true) if self.is_reshaped(source) => Verdict::Changed,
             _ if cut
-                && (alike || self.formats_differ())
+                && (alike || self.is_reshaped(source))
                 && self.has_due(source, before, &run, shown) =>
             {
                 Verdict::Changed
@@ -43,8 +50,7 @@ impl Verify<'_> {
             let times: Vec<i128> = times.map(|t| nanos(*t, from)).collect();
             let times = shifted(&times, self.shift(shown));
             let got: Vec<i128> = after.times.iter().map(|t| nanos(*t, to)).collect();
-            // A cut counts in microseconds.
-            let tick = coarser(from, to) + if cut { 1000 } else { 0 };
+            let tick = coarser(from, to) + if cut { CUT } else { 0 };
             let ticks = self.ticks(tick, slide);
             rows.push(timing(&format!("{name} times"), &times, &got, slide, ticks));
         }
@@ -71,8 +77,8 @@ impl Verify<'_> {
         (start..start + has, false)
     }
 
-    /// Whether a cut has left the packets that lie inside it. Where one falls to either side is the
-    /// muxer's to say, and further video streams begin with a key frame.
+    /// Whether a cut has left the packets that lie inside it. What begins within a tick of its edge
+    /// may fall to either side, and further video streams begin with a key frame.
     fn has_due(
         &self,
         source: &Stream,
@@ -84,15 +90,23 @@ impl Verify<'_> {
         let Window { until, .. } = self.window.on_clock(self.copies.clip().start());
         let inside =
             |t: i64| nanos(t, base) >= *from && until.is_none_or(|until| base.is_before(t, until));
+        let tick = coarser(base, base) + CUT;
+        let edge = |t: i64| {
+            let to_end = until.map(|until| i128::from(until.0) * 1000 - nanos(t, base));
+            nanos(t, base) - from <= tick || to_end.is_some_and(|left| left <= tick)
+        };
         let due = || (0..before.times.len()).filter(|at| inside(before.times[*at]));
-        let early = due().filter(|at| *at < run.start).count();
-        let late = due().filter(|at| *at >= run.end).count();
-        late <= 1 && (early <= 1 || matches!(source.kind, StreamKind::Video(_)))
+        let lost = |at: &usize| !edge(before.times[*at]);
+        let early = due().filter(|at| *at < run.start).any(|at| lost(&at));
+        let late = due().filter(|at| *at >= run.end).any(|at| lost(&at));
+        !late && (!early || matches!(source.kind, StreamKind::Video(_)))
     }
 
-    fn formats_differ(&self) -> bool {
+    /// Whether the output's container has another form for the packets of this codec.
+    fn is_reshaped(&self, source: &Stream) -> bool {
         let extension = |path: &Path| path.extension().map(|e| e.to_ascii_lowercase());
-        extension(self.copies.clip().path()) != extension(self.out)
+        let formats_differ = extension(self.copies.clip().path()) != extension(self.out);
+        formats_differ && source.codec.as_deref().is_some_and(|codec| RESHAPED.contains(&codec))
     }
 }
 

@@ -146,8 +146,14 @@ impl Verify<'_> {
         let before = packets(self.programs, source.path(), &from, cancel)?;
         let mut found = packets(self.programs, self.out, &to, cancel)?.into_iter();
         // One for each stream that was kept; of one that is missing, none.
-        let after: Vec<Packets> =
+        let mut after: Vec<Packets> =
             pairs.iter().map(|pair| pair.and_then(|_| found.next()).unwrap_or_default()).collect();
+        let at = self.copies.rendered();
+        if let (Some(packets), Some(stream)) = (after.get_mut(at).filter(|p| p.untimed), pairs[at])
+        {
+            packets.times = decoded(self.programs, self.out, stream, cancel)?;
+            packets.base = result.streams().get(stream).map(|stream| stream.time_base);
+        }
         let mut rows = vec![tags("file", source.tags(), result.tags()), self.chapters(&result)];
         for text in self.copies.left_out() {
             rows.push(row(text, "there", "left out", Verdict::Lost));
@@ -191,7 +197,8 @@ impl Verify<'_> {
             times
         };
         let times = before[at].base.map_or_else(Vec::new, |base| inside(&before[at].times, base));
-        if times.len() as u64 == self.frames || self.taken != Taken::AsTheyAre {
+        let told = times.len() as u64 == self.frames && !before[at].untimed;
+        if told || self.taken != Taken::AsTheyAre {
             return Ok(times);
         }
         // Packets are not frames: some cannot be decoded, some are not shown.

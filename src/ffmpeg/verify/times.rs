@@ -49,7 +49,7 @@ pub(super) fn timing(what: &str, due: &[i128], is: &[i128], slide: i128, ticks: 
         Verdict::Same => String::new(),
         Verdict::Changed => format!(", all streams by {:.3} s", seconds(slide)),
         Verdict::Lost => {
-            let most = moved().map(i128::abs).max().unwrap_or(0);
+            let most = moved().map(|by| (by - slide).abs()).max().unwrap_or(0);
             format!(", off by up to {:.6} s", seconds(most))
         }
     };
