@@ -209,6 +209,9 @@ pub struct WritingArgs {
 #[command(next_help_heading = "Outputs")]
 pub struct ResumeArgs {
     /// Go on with an interrupted or older run: new and changed inputs only
+    ///
+    /// A file at an output's place that the journal does not name is replaced, also without -y: a run that was killed may
+    /// have left it. An output that was changed after it was made is kept, and its input counts as failed, unless -y.
     #[arg(long)]
     pub resume: bool,
     /// Like --resume, and try again what failed
