@@ -3,6 +3,7 @@
 mod deflate;
 mod filter;
 mod huffman;
+mod matches;
 mod text;
 
 use std::borrow::Cow;
