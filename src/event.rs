@@ -55,8 +55,12 @@ pub enum Loss {
     Pages,
     /// CMYK or Lab became RGB through the profile.
     ColorModel,
-    /// A palette became full colour, or colours were reduced to one.
+    /// A palette became full colour.
     Palette,
+    /// Colours were reduced to those that a palette holds.
+    Colors,
+    /// The format is the source's, but not the way in which it was compressed, which is not written.
+    Compression,
 }
 
 /// What one stage did in its lifetime. Seconds are summed over its threads:

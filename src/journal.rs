@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub use lines::{Entry, Others, Outcome, Past, Recipe, Run, Summary};
-pub use resume::{FailedBefore, Guard, Remaining, remaining, resumed, standing};
+pub use resume::{FailedBefore, Found, Guard, Remaining, remaining, resumed, standing};
 
 use crate::error::{Error, Result, shown};
 

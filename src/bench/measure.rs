@@ -48,9 +48,18 @@ pub struct Schedule {
     pub warmup: u32,
     /// Measured runs of each case, 1...
     pub runs: u32,
-    /// No round starts that would end after this many seconds of running, as the rounds so far
-    /// took; the first round always runs.
+    /// No run starts after this many seconds, no warm-up after half of them, and no round that would end after them as
+    /// the rounds so far took. One run is measured in any case.
     pub max_seconds: Option<f64>,
+}
+
+/// What was measured, and what was not in the time that there was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// One for each case that was measured, in their order.
+    pub series: Vec<Series>,
+    /// The other cases.
+    pub missing: Vec<Case>,
 }
 
 /// Runs a case once. The one place that knows how; a test counts instead.
@@ -60,6 +69,9 @@ pub trait Executor {
     /// # Errors
     /// When the job failed: a time of half a job is no measurement.
     fn run(&mut self, case: &Case) -> Result<Sample>;
+
+    /// Seconds since the measurement began, with all that runs need beside what is measured of them.
+    fn elapsed(&self) -> f64;
 }
 
 /// What is about to run, for progress.
@@ -89,34 +101,46 @@ pub fn measure(
     schedule: &Schedule,
     executor: &mut dyn Executor,
     progress: &mut dyn FnMut(Step<'_>),
-) -> Result<Vec<Series>> {
-    let mut spent = 0.0;
-    for case in cases {
+) -> Result<Measured> {
+    let over = |executor: &dyn Executor, share: f64| {
+        schedule.max_seconds.is_some_and(|max| executor.elapsed() >= max * share)
+    };
+    'warmup: for case in cases {
         for _ in 0..schedule.warmup {
+            if over(executor, 0.5) {
+                break 'warmup;
+            }
             progress(Step::Warmup(case));
-            spent += executor.run(case)?.seconds;
+            executor.run(case)?;
         }
     }
-    let mut series: Vec<Series> =
-        cases.iter().map(|case| Series { case: case.clone(), samples: Vec::new() }).collect();
+    let runs = schedule.runs.max(1);
+    let mut samples: Vec<Vec<Sample>> = cases.iter().map(|_| Vec::new()).collect();
     let mut longest_round: f64 = 0.0;
-    for run in 1..=schedule.runs.max(1) {
-        if run > 1 && schedule.max_seconds.is_some_and(|max| spent + longest_round > max) {
+    for run in 1..=runs {
+        let begin = executor.elapsed();
+        if run > 1 && schedule.max_seconds.is_some_and(|max| begin + longest_round > max) {
             break;
         }
-        let mut round = 0.0;
-        for i in 0..series.len() {
-            let at = if run % 2 == 1 { i } else { series.len() - 1 - i };
-            let one = &mut series[at];
-            progress(Step::Run { case: &one.case, run, runs: schedule.runs.max(1) });
-            let sample = executor.run(&one.case)?;
-            round += sample.seconds;
-            one.samples.push(sample);
+        for i in 0..cases.len() {
+            // The first round is cut where the time is over; all others were seen to fit.
+            if run == 1 && i > 0 && over(executor, 1.0) {
+                break;
+            }
+            let at = if run % 2 == 1 { i } else { cases.len() - 1 - i };
+            progress(Step::Run { case: &cases[at], run, runs });
+            samples[at].push(executor.run(&cases[at])?);
         }
-        spent += round;
-        longest_round = longest_round.max(round);
+        longest_round = longest_round.max(executor.elapsed() - begin);
     }
-    Ok(series)
+    let mut measured = Measured::default();
+    for (case, samples) in cases.iter().zip(samples) {
+        match samples.is_empty() {
+            true => measured.missing.push(case.clone()),
+            false => measured.series.push(Series { case: case.clone(), samples }),
+        }
+    }
+    Ok(measured)
 }
 
 /// The thread counts to measure by default on a machine of `cores`: powers of two, and all.
@@ -154,6 +178,10 @@ mod tests {
                 stages: vec![],
             })
         }
+
+        fn elapsed(&self) -> f64 {
+            self.ran.len() as f64
+        }
     }
 
     fn cases() -> Vec<Case> {
@@ -161,7 +189,7 @@ mod tests {
         vec![case("inline", 1), case("threads", 1), case("threads", 2)]
     }
 
-    fn run(schedule: Schedule, fails_at: Option<usize>) -> (Result<Vec<Series>>, String, usize) {
+    fn run(schedule: Schedule, fails_at: Option<usize>) -> (Result<Measured>, String, usize) {
         let mut mock = Mock { ran: vec![], fails_at };
         let mut steps = 0;
         let result = measure(&cases(), &schedule, &mut mock, &mut |_| steps += 1);
@@ -173,7 +201,7 @@ mod tests {
         let (result, ran, steps) = run(Schedule { warmup: 1, runs: 2, max_seconds: None }, None);
         assert_eq!(ran, "i1 t1 t2 i1 t1 t2 t2 t1 i1");
         assert_eq!(steps, 9);
-        for series in result.unwrap() {
+        for series in result.unwrap().series {
             assert_eq!(series.samples.len(), 2, "{:?}", series.case);
         }
     }
@@ -184,13 +212,29 @@ mod tests {
             run(Schedule { warmup: 1, runs: 100, max_seconds: Some(10.0) }, None);
         // 3 s of warm-up and two rounds of 3 s make 9; a third would end at 12.
         assert_eq!(ran.split(' ').count(), 9);
-        assert!(result.unwrap().iter().all(|s| s.samples.len() == 2));
+        assert!(result.unwrap().series.iter().all(|s| s.samples.len() == 2));
     }
 
     #[test]
-    fn the_first_round_runs_whatever_the_time() {
-        let (result, _, _) = run(Schedule { warmup: 0, runs: 5, max_seconds: Some(0.0) }, None);
-        assert!(result.unwrap().iter().all(|s| s.samples.len() == 1));
+    fn time_ends_warm_ups_and_the_first_round_too() {
+        for (warmup, max, expected, missing) in [
+            // One run, whatever the time.
+            (0, 0.0, "i1", 2),
+            (1, 0.0, "i1", 2),
+            (0, 2.0, "i1 t1", 1),
+            // Half of the time for warm-ups.
+            (1, 4.0, "i1 t1 i1 t1", 1),
+            (9, 5.0, "i1 i1 i1 i1 t1", 1),
+            (0, 3.0, "i1 t1 t2", 0),
+        ] {
+            let schedule = Schedule { warmup, runs: 5, max_seconds: Some(max) };
+            let (result, ran, _) = run(schedule, None);
+            let measured = result.unwrap();
+            assert_eq!(ran, expected, "{warmup} {max}");
+            assert_eq!(measured.missing, cases()[3 - missing..], "{warmup} {max}");
+            assert!(measured.series.iter().all(|s| s.samples.len() == 1));
+            assert_eq!(measured.series.len(), 3 - missing);
+        }
     }
 
     #[test]

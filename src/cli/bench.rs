@@ -16,13 +16,14 @@ use super::job::word;
 use super::runs::{self, Runs, Way};
 use super::{machine, say, signals};
 
-/// Measures, or compares two results if the first input is the word `compare`.
+/// Measures, or compares two results if the first input is the word `compare`. The exit code is 1 if there was no time for
+/// some of the cases.
 ///
 /// # Errors
 /// `Usage`, and the first run that failed: a time of half a job is no measurement.
-pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
+pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<u8> {
     if args.inputs.first().is_some_and(|word| word.as_os_str() == "compare") {
-        return compare_files(&args.inputs[1..]);
+        return compare_files(&args.inputs[1..]).map(|()| 0);
     }
     let cancel = Cancel::default();
     let subject = runs::subject(args, &cancel)?;
@@ -49,7 +50,7 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
             say::line(&step_line(step));
         }
     };
-    let series = measure::measure(&cases, &schedule, &mut runs, &mut progress)?;
+    let measured = measure::measure(&cases, &schedule, &mut runs, &mut progress)?;
     let context = Context {
         command: &quoted(arguments),
         chain: &subject.chain(),
@@ -62,11 +63,34 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<()> {
             Way::of(case, args).map_or_else(|_| String::new(), |way| subject.command(&way))
         },
     };
-    let report = Report::new(&series, &context);
+    let report = Report::new(&measured.series, &context);
     for (_, path, text) in exports(args) {
         std::fs::write(path, text(&report)).map_err(|e| Error::io("write", path, &e))?;
     }
-    say::data(&table::text(&report))
+    say::data(&table::text(&report))?;
+    if measured.missing.is_empty() {
+        return Ok(0);
+    }
+    say::line(&missing_line(&measured.missing));
+    Ok(1)
+}
+
+/// Names the cases that there was no time for, and says how to get them.
+fn missing_line(missing: &[Case]) -> String {
+    /// Cases that are named.
+    const FIRST: usize = 8;
+    let mut names: Vec<String> = missing.iter().take(FIRST).map(case_name).collect();
+    if missing.len() > FIRST {
+        names.push(format!("and {} more", missing.len() - FIRST));
+    }
+    format!(
+        "not measured, as --max-time was over: {}; a longer --max-time, fewer --threads or --warmup 0 leave time for them",
+        names.join(", ")
+    )
+}
+
+fn case_name(case: &Case) -> String {
+    format!("{} -j {}", case.mode, case.threads)
 }
 
 /// What writes a report as a text.
@@ -103,10 +127,9 @@ fn cases(args: &BenchArgs) -> Vec<Case> {
 }
 
 fn step_line(step: Step<'_>) -> String {
-    let case = |case: &Case| format!("{} -j {}", case.mode, case.threads);
     match step {
-        Step::Warmup(of) => format!("warm-up: {}", case(of)),
-        Step::Run { case: of, run, runs } => format!("run {run} of {runs}: {}", case(of)),
+        Step::Warmup(case) => format!("warm-up: {}", case_name(case)),
+        Step::Run { case, run, runs } => format!("run {run} of {runs}: {}", case_name(case)),
     }
 }
 

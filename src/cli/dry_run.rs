@@ -7,6 +7,7 @@ use std::path::Path;
 
 use lumaloom::codec::{self, Format};
 use lumaloom::error::{Error, Result, shown};
+use lumaloom::journal::Remaining;
 use lumaloom::link::Item;
 use lumaloom::plan::Bands;
 use lumaloom::sink::check::Outputs;
@@ -26,32 +27,44 @@ const FIRST: usize = 5;
 const HEAD: u64 = 256 << 10;
 
 /// Says it all on stderr. What cannot be read or planned is said too.
-pub fn run(job: &Job, inputs: &Inputs, outputs: &Outputs, args: &SayArgs) {
+pub fn run(job: &Job, inputs: &Inputs, left: &Remaining, outputs: &Outputs, args: &SayArgs) {
     let most = if args.verbose || args.explain { usize::MAX } else { FIRST };
-    let bytes = inputs.items.iter().map(|item| item.size).sum();
+    let bytes = left.todo.iter().map(|item| item.size).sum();
     let folder = match &job.out {
         Out::Folder(folder) => folder.as_path(),
         Out::File(file) => file.parent().unwrap_or(Path::new("")),
     };
-    let items = count(inputs.items.len() as u64, "input");
+    let items = count(left.todo.len() as u64, "input");
     say::line(&format!("{items}, {}", show_bytes(bytes)));
-    for (item, output) in inputs.items.iter().zip(&outputs.names).take(most) {
-        let output = output.as_ref().map_or_else(
+    for (item, output) in outputs.of(&left.todo, &inputs.items).take(most) {
+        let output = output.map_or_else(
             || shown(&folder.join(job.writing.name.to_string())).to_string(),
             |path| shown(&folder.join(path)).to_string(),
         );
         say::line(&format!("  {} -> {output}", shown(&item.input)));
     }
-    let rest = inputs.items.len().saturating_sub(most);
+    let rest = left.todo.len().saturating_sub(most);
     if rest > 0 {
         say::line(&format!("  and {rest} more; -v lists all"));
+    }
+    for (before, what) in [
+        (left.done, "finished before"),
+        (left.failed.len() as u64, "failed before; --retry-failed tries again"),
+        (
+            left.edited.len() as u64,
+            "left alone: outputs were changed after they were made; -y makes them anew",
+        ),
+    ] {
+        if before > 0 {
+            say::line(&format!("{} {what}", count(before, "input")));
+        }
     }
     if inputs.skipped.values().sum::<u64>() > 0 {
         let kinds: Vec<String> =
             inputs.skipped.iter().map(|(name, n)| format!("{n} {name}")).collect();
         say::line(&format!("skipped  {}", kinds.join(", ")));
     }
-    plans(job, &inputs.items);
+    plans(job, &left.todo);
     say::line("nothing written (dry run)");
 }
 

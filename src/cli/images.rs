@@ -2,16 +2,17 @@
 
 use std::ffi::OsString;
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lumaloom::error::{Error, Result};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::event::{Event, Observer};
 use lumaloom::exec::{
     self,
     processes::{Care, quoted},
 };
-use lumaloom::journal::{self, FailedBefore, Guard, Journal, Past, Remaining, Run};
+use lumaloom::journal::{self, FailedBefore, Found, Guard, Journal, Others, Past, Remaining, Run};
 use lumaloom::link::Item;
 use lumaloom::observe::{Failure, Head, Unit};
 use lumaloom::sink::check::{self, Outputs};
@@ -43,9 +44,12 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
         file.as_ref().map_or(Ok(()), |file| check::file_can_be_made(option, file))?;
     }
     if args.say.dry_run || args.say.explain {
-        dry_run::run(&job, &inputs, &outputs, &args.say);
+        let looked = Begun::looked(&job, &inputs, &outputs);
+        let all = Remaining { todo: inputs.items.clone(), ..Remaining::default() };
+        let left = looked.as_ref().map_or(&all, |begun| &begun.left);
+        dry_run::run(&job, &inputs, left, &outputs, &args.say);
         // As the run would end before it begins.
-        return refuse_existing(&job, &outputs).map(|()| 0);
+        return looked.map(|_| 0);
     }
     refuse_existing(&job, &outputs)?;
     if let Some(why) = inputs.why_empty() {
@@ -90,12 +94,7 @@ impl Begun {
     /// Takes the lock and sorts out what earlier runs have done. Touches nothing of a job whose
     /// output is one file, or that has nothing to do.
     fn new(job: &Job, inputs: &Inputs, outputs: &Outputs) -> Result<Self> {
-        let mut begun = Self {
-            left: Remaining { todo: inputs.items.clone(), ..Remaining::default() },
-            run: job.journal_run(&inputs.base),
-            owner: None,
-            past: None,
-        };
+        let mut begun = Self::with_all(job, inputs);
         let Out::Folder(out) = &job.out else { return Ok(begun) };
         if inputs.items.is_empty() {
             return Ok(begun);
@@ -103,33 +102,67 @@ impl Begun {
         begun.owner = Some(owner::lock(out)?);
         // Again: whoever held the lock may have made them.
         refuse_existing(job, outputs)?;
+        if begun.go_on(job, inputs, outputs)? {
+            sink::sweep(out);
+        }
+        Ok(begun)
+    }
+
+    /// What `new` would find now, for `--dry-run`: nothing is locked or touched.
+    fn looked(job: &Job, inputs: &Inputs, outputs: &Outputs) -> Result<Self> {
+        let mut begun = Self::with_all(job, inputs);
+        refuse_existing(job, outputs)?;
+        begun.go_on(job, inputs, outputs)?;
+        Ok(begun)
+    }
+
+    fn with_all(job: &Job, inputs: &Inputs) -> Self {
+        Self {
+            left: Remaining { todo: inputs.items.clone(), ..Remaining::default() },
+            run: job.journal_run(&inputs.base),
+            owner: None,
+            past: None,
+        }
+    }
+
+    /// Sorts out what the journal says, if the run goes on with an earlier one. Reads only.
+    fn go_on(&mut self, job: &Job, inputs: &Inputs, outputs: &Outputs) -> Result<bool> {
+        let Out::Folder(out) = &job.out else { return Ok(false) };
         let failed = match job.earlier {
-            Earlier::Ignore => return Ok(begun),
+            Earlier::Ignore => return Ok(false),
             Earlier::Resume => FailedBefore::Keep,
             Earlier::RetryFailed => FailedBefore::Retry,
         };
-        begun.past = Journal::load(out)?;
-        if begun.past.is_none() && job.writing.clobber == Clobber::Never {
+        self.past = Journal::load(out)?;
+        if self.past.is_none() && job.writing.clobber == Clobber::Never {
             // Nothing of this is an earlier run's: they are somebody's files.
             let refused = outputs.refuse_existing(job.out.path());
             refused.map_err(|e| e.within("--resume finds no journal"))?;
         }
-        let past = begun.past.as_ref();
-        begun.run = journal::resumed(past, begun.run)?;
-        let size = |output: &Path| {
-            let data = std::fs::symlink_metadata(out.join(output)).ok()?;
-            data.is_file().then_some(data.len())
+        let past = self.past.as_ref();
+        self.run = journal::resumed(past, self.run.clone())?;
+        // Not the run's: it may have the permission of the run before.
+        let edited = match job.writing.clobber {
+            Clobber::Never => Others::Stay,
+            Clobber::Replace => Others::MayGo,
         };
-        begun.left = journal::remaining(inputs.items.clone(), past, &begun.run, failed, &size);
+        let there = |output: &Path| {
+            let data = std::fs::symlink_metadata(out.join(output)).ok()?;
+            let changed_ms = u64::try_from(data.mtime() * 1000 + data.mtime_nsec() / 1_000_000);
+            let changed_ms = changed_ms.unwrap_or_default();
+            data.is_file().then_some(Found { bytes: data.len(), changed_ms })
+        };
+        let items = inputs.items.clone();
+        self.left = journal::remaining(items, past, &self.run, failed, edited, &there);
         if let Some(past) = past {
-            let elsewhere = journal::standing(&inputs.elsewhere, past, &begun.run);
-            begun.left.standing.extend(elsewhere);
+            let elsewhere = journal::standing(&inputs.elsewhere, past, &self.run);
+            self.left.standing.extend(elsewhere);
         }
-        if let Some(guard) = begun.guard() {
-            guard.check(named(&begun.left.todo, &inputs.items, outputs))?;
+        if let Some(guard) = self.guard() {
+            let todo = outputs.of(&self.left.todo, &inputs.items);
+            guard.check(todo.filter_map(|(item, name)| Some((item, name?))))?;
         }
-        sink::sweep(out);
-        Ok(begun)
+        Ok(true)
     }
 
     /// What a resumed run must not replace.
@@ -143,6 +176,14 @@ impl Begun {
             input: input.clone(),
             reason: format!("{error} (in an earlier run; --retry-failed tries again)"),
         };
+        let edited = |(input, output): &(PathBuf, PathBuf)| Failure {
+            input: input.clone(),
+            reason: format!(
+                "its output {} was changed after it was made; -y makes it anew",
+                shown(&job.out.path().join(output))
+            ),
+        };
+        let edited = self.left.edited.iter().map(edited);
         Head {
             command: quoted(arguments),
             unit: Unit::Picture,
@@ -151,7 +192,7 @@ impl Begun {
             output: job.out.path().to_owned(),
             skipped_by: inputs.skipped.clone(),
             finished_before: self.left.done,
-            failed_before: self.left.failed.iter().map(failed).collect(),
+            failed_before: self.left.failed.iter().map(failed).chain(edited).collect(),
         }
     }
 
@@ -167,19 +208,6 @@ impl Begun {
         }
         texts.into_iter().map(|text| Event::Warning { text }).collect()
     }
-}
-
-/// Items of a part of the list with their outputs, where those are known; both are in order.
-fn named<'a>(
-    part: &'a [Item],
-    all: &'a [Item],
-    outputs: &'a Outputs,
-) -> impl Iterator<Item = (&'a Item, &'a Path)> {
-    let mut rest = all.iter().zip(&outputs.names);
-    part.iter().filter_map(move |item| {
-        let (_, name) = rest.find(|(other, _)| other.number == item.number)?;
-        Some((item, name.as_deref()?))
-    })
 }
 
 /// The run from the first event to the exit code.

@@ -76,7 +76,7 @@ fn run(cli: &Cli, arguments: &[OsString]) -> Result<u8> {
     match &cli.command {
         Command::Images(args) => images::run(args, arguments),
         Command::Video(args) => video::run(args, arguments),
-        Command::Bench(args) => fine(bench::run(args, arguments)),
+        Command::Bench(args) => bench::run(args, arguments),
         Command::Filters(args) => fine(filters::run(args)),
         Command::Stage(args) => stage::run(&args.stage, arguments),
         Command::Report(args) => fine(report::run(args)),

@@ -135,6 +135,8 @@ pub fn loss_name(loss: Loss) -> &'static str {
         Loss::Pages => "further pages",
         Loss::ColorModel => "CMYK or Lab",
         Loss::Palette => "palette",
+        Loss::Colors => "colours beyond 256",
+        Loss::Compression => "kind of compression",
         Loss::Text => "text entries",
     }
 }

@@ -89,7 +89,7 @@ fn losses(pixels: &[u8], model: Model) -> Vec<Loss> {
             colors.insert(if a == 0 { [0; 4] } else { [pixel[0], pixel[1], pixel[2], 1] });
         }
     }
-    let kinds = [(alpha, Loss::Alpha), (colors.len() > COLORS, Loss::Palette)];
+    let kinds = [(alpha, Loss::Alpha), (colors.len() > COLORS, Loss::Colors)];
     kinds.into_iter().filter_map(|(lost, kind)| lost.then_some(kind)).collect()
 }
 
@@ -205,7 +205,7 @@ mod tests {
         let many: Vec<u8> = (0..=u8::MAX).flat_map(|i| [i, 0, 0, 255]).collect();
         assert!(losses(&many, Model::Rgba).is_empty());
         let clear = [many.clone(), vec![1, 2, 3, 0, 4, 5, 6, 0]].concat();
-        assert_eq!(losses(&clear, Model::Rgba), [Loss::Palette]);
+        assert_eq!(losses(&clear, Model::Rgba), [Loss::Colors]);
         let half = [many, vec![0, 0, 0, 9]].concat();
         assert_eq!(losses(&half, Model::Rgba), [Loss::Alpha]);
     }

@@ -248,7 +248,7 @@ fn radiance_keeps_eight_bits_of_the_brightest_component() {
 fn many_colours_in_a_gif_are_said_to_be_reduced() {
     let layout = Layout::new(Size::new(64, 64), Model::Rgb, Depth::U8).unwrap();
     let file = written(&noise(layout, 200), &Metadata::default(), Format::Gif, &options(None));
-    assert_eq!(file.losses, [Loss::Palette]);
+    assert_eq!(file.losses, [Loss::Colors]);
     assert_eq!(read(&file.bytes).unwrap().0.layout, layout);
 }
 
@@ -495,6 +495,16 @@ fn sources_keep_their_coding() {
         assert_eq!(metadata.coding.tiff_compression, Some(tag));
         let again = written(&noise(layout, 3), &metadata, Format::Tiff, &options(None));
         assert_eq!(again.bytes, file.bytes, "{word}");
+        assert!(again.losses.is_empty(), "{word}");
+    }
+    // JPEG and fax are read, and become LZW unless another kind is asked for.
+    for tag in [4, 7] {
+        let coding = Coding { tiff_compression: Some(tag), ..Coding::default() };
+        let metadata = Metadata { coding, ..Metadata::default() };
+        for (word, losses) in [(None, vec![Loss::Compression]), (Some("deflate"), vec![])] {
+            let file = written(&noise(layout, 3), &metadata, Format::Tiff, &options(word));
+            assert_eq!(file.losses, losses, "{tag} {word:?}");
+        }
     }
     let file =
         written(&noise(layout, 3), &Metadata::default(), Format::WebP, &options(Some("lossless")));

@@ -16,6 +16,26 @@ pub enum FailedBefore {
     Retry,
 }
 
+/// What is found at an output's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its size.
+    pub bytes: u64,
+    /// Its time of change, in milliseconds since 1970.
+    pub changed_ms: u64,
+}
+
+impl Found {
+    /// Whether somebody worked on what a run had made: it has another size, and is younger than the journal's line. A
+    /// machine that lost its power leaves files short as well, but none that are younger; nothing is lost with an
+    /// empty one. Sizes alone would say so of those, times alone of a folder that was copied.
+    fn is_edited(&self, bytes: u64, unix_ms: u64) -> bool {
+        /// How far the clocks of a file system and ours may be apart, and its times be rounded.
+        const CLOCKS_MS: u64 = 2000;
+        self.bytes != bytes && self.bytes > 0 && self.changed_ms > unix_ms + CLOCKS_MS
+    }
+}
+
 /// The work that is left, in the order of the list, and why the rest is not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remaining {
@@ -38,6 +58,8 @@ pub struct Remaining {
     pub retried: u64,
     /// Failed by an earlier run, not tried again: the input and the reason.
     pub failed: Vec<(PathBuf, Error)>,
+    /// Left alone because somebody worked on their outputs: the input and the output.
+    pub edited: Vec<(PathBuf, PathBuf)>,
 }
 
 /// The run as it may go on after what the journal says: with the permission to replace that the
@@ -134,14 +156,15 @@ fn source(entry: &Entry) -> PathBuf {
 /// input has the same size and time of change, and the output is there with the journalled size;
 /// and, where others may go, it would have the same name today.
 ///
-/// `output_size` gives the bytes of the regular file at a path relative to the output folder,
-/// `None` if there is none.
+/// `edited` says whether outputs that were changed after they were made may be replaced. `output` looks at the regular
+/// file at a path relative to the output folder, `None` if there is none.
 pub fn remaining(
     items: Vec<Item>,
     past: Option<&Past>,
     run: &Run,
     failed: FailedBefore,
-    output_size: &dyn Fn(&Path) -> Option<u64>,
+    edited: Others,
+    output: &dyn Fn(&Path) -> Option<Found>,
 ) -> Remaining {
     let mut left = Remaining::default();
     for item in items {
@@ -150,11 +173,21 @@ pub fn remaining(
             left.todo.push(item);
             continue;
         };
+        let made = match &entry.outcome {
+            Outcome::Done { output: name, bytes, .. } => Some((name, *bytes, output(name))),
+            Outcome::Failed { .. } => None,
+        };
+        if let (Others::Stay, Some((name, bytes, Some(found)))) = (edited, made)
+            && found.is_edited(bytes, entry.unix_ms)
+        {
+            left.edited.push((item.input, name.clone()));
+            continue;
+        }
         let same = (entry.size, entry.mtime_ns) == (item.size, item.mtime_ns);
         match (&entry.outcome, failed) {
             _ if !same => left.changed += 1,
-            (Outcome::Done { output, bytes, .. }, _) => {
-                let there = output_size(output) == Some(*bytes);
+            (Outcome::Done { bytes, .. }, _) => {
+                let there = made.and_then(|(.., found)| found).is_some_and(|f| f.bytes == *bytes);
                 match (there, keeps(entry, &item), run.others) {
                     (false, ..) => left.lost += 1,
                     (true, false, Others::MayGo) => left.renamed += 1,
@@ -218,11 +251,39 @@ mod tests {
         lines::read(&text).unwrap().unwrap()
     }
 
+    /// A file that is as old as the journal's line.
+    fn found(bytes: u64) -> Option<Found> {
+        Some(Found { bytes, changed_ms: 0 })
+    }
+
+    fn left(items: Vec<Item>, past: Option<&Past>, run: &Run) -> Remaining {
+        remaining(items, past, run, FailedBefore::Keep, Others::Stay, &|_| found(30))
+    }
+
+    #[test]
+    fn what_somebody_worked_on_stays() {
+        let past = past(&[Entry { unix_ms: 5000, ..done("a") }]);
+        let now = |size| vec![Item { size, ..item("a") }];
+        for (bytes, changed_ms, edited) in
+            [(30, 90_000, 0), (29, 7000, 0), (29, 7001, 1), (31, 90_000, 1), (0, 90_000, 0)]
+        {
+            for (others, size) in [(Others::Stay, 10), (Others::Stay, 11), (Others::MayGo, 10)] {
+                let file = |_: &Path| Some(Found { bytes, changed_ms });
+                let keep = FailedBefore::Keep;
+                let left = remaining(now(size), Some(&past), &ours(), keep, others, &file);
+                let stays = if others == Others::Stay { edited } else { 0 };
+                assert_eq!(left.edited.len(), stays, "{bytes} {changed_ms} {others:?} {size}");
+                let redone = stays == 0 && (bytes != 30 || size != 10);
+                assert_eq!(left.todo.len(), usize::from(redone));
+            }
+        }
+    }
+
     #[test]
     fn the_decisions() {
         let size = |path: &Path| match path.to_str().unwrap() {
-            "out-there" => Some(30),
-            "out-short" => Some(29),
+            "out-there" => found(30),
+            "out-short" => found(29),
             _ => None,
         };
         let other_size = Entry { size: 11, ..done("there") };
@@ -249,7 +310,8 @@ mod tests {
         ];
         for (rel, entry, failed, expected) in table {
             let past = past(entry.as_slice());
-            let left = remaining(vec![item(rel)], Some(&past), &ours(), failed, &size);
+            let left =
+                remaining(vec![item(rel)], Some(&past), &ours(), failed, Others::Stay, &size);
             let found = [
                 left.done,
                 left.new,
@@ -268,11 +330,11 @@ mod tests {
     fn order_is_kept_and_failures_name_the_input() {
         let past = past(&[done("b"), broken("c")]);
         let items = ["a", "b", "c", "d"].map(item).to_vec();
-        let left = remaining(items, Some(&past), &ours(), FailedBefore::Keep, &|_| Some(30));
+        let left = self::left(items, Some(&past), &ours());
         assert_eq!(left.todo, [item("a"), item("d")]);
         assert_eq!(left.failed, [("in/c".into(), Error::input("not an image"))]);
         assert_eq!(left.standing, [item("b")]);
-        let all = remaining(vec![item("a")], None, &ours(), FailedBefore::Keep, &|_| None);
+        let all = self::left(vec![item("a")], None, &ours());
         assert_eq!((all.new, all.todo.len()), (1, 1));
     }
 
@@ -308,7 +370,7 @@ mod tests {
             let items = vec![Item { number, ..item("a") }];
             let run = run(RECIPE, "/in", others);
             assert_eq!(super::standing(&items, &past, &run).count(), usize::from(number == 1));
-            let left = remaining(items, Some(&past), &run, FailedBefore::Keep, &|_| Some(30));
+            let left = self::left(items, Some(&past), &run);
             let found = [left.done, left.standing.len() as u64, left.renamed];
             assert_eq!(found, [finished, standing, renamed], "{number} {others:?}");
             assert_eq!(left.todo.len() as u64, renamed);

@@ -157,6 +157,20 @@ pub fn file(items: &[Item], out: &Path) -> Result<Outputs> {
 }
 
 impl Outputs {
+    /// Items of a part of the list with their outputs, where those are known; `all` is the list that these are the
+    /// outputs of, and both are in its order.
+    pub fn of<'a>(
+        &'a self,
+        part: &'a [Item],
+        all: &'a [Item],
+    ) -> impl Iterator<Item = (&'a Item, Option<&'a Path>)> {
+        let mut rest = all.iter().zip(&self.names);
+        part.iter().filter_map(move |item| {
+            let (_, name) = rest.find(|(other, _)| other.number == item.number)?;
+            Some((item, name.as_deref()))
+        })
+    }
+
     /// Refuses to start where outputs exist now; not to be asked with `-y` or `--resume`.
     ///
     /// # Errors

@@ -237,6 +237,45 @@ fn resume_does_what_is_new_or_changed() {
 }
 
 #[test]
+fn a_resumed_run_keeps_outputs_that_somebody_worked_on() {
+    for mode in ["threads", "processes"] {
+        let place = six();
+        let resume = format!("images in -o out -f negate --mode {mode} --resume");
+        place.line(&resume).code(0).says(&["6 done"]);
+        let output = place.path("out/a.png");
+        let made = fs::read(&output).expect("it was made");
+        fs::write(&output, b"work of hours").expect("it can be written");
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let file = fs::File::options().write(true).open(&output).expect("it is there");
+        file.set_modified(later).expect("times can be set");
+        place.png("in/new.png", 9, 9, 1);
+        // Nobody knows whose this is: a run that was killed may have left it.
+        fs::write(place.path("out/new.png"), b"half").expect("it can be written");
+        place.line(&format!("{resume} -n")).code(0).says(&[
+            "1 input,",
+            "new.png",
+            "5 inputs finished before",
+            "1 input left alone",
+            "-y",
+        ]);
+        place.line(&resume).code(1).says(&["1 done", "5 finished", "out/a.png was changed", "-y"]);
+        assert_eq!(fs::read(&output).expect("it is there"), b"work of hours");
+        assert!(fs::read(place.path("out/new.png")).expect("it is there").len() > 10);
+        // A picture that changed does not cost the work either.
+        place.png("in/a.png", 50, 50, 200);
+        place.line(&resume).code(1).says(&["0 done", "6 finished", "out/a.png was changed"]);
+        fs::write(place.path("in/a.png"), fs::read(place.path("in/b.png")).expect("an input"))
+            .expect("it can be written");
+        place.line(&format!("{resume} -y")).code(0).says(&["1 done"]);
+        assert_ne!(fs::read(&output).expect("it is there"), made);
+        place.line(&format!("{resume} -n")).code(0).says(&["0 inputs", "7 inputs finished"]);
+        // What is cut off by a crash is as old as the journal's line, and done again.
+        fs::write(&output, b"").expect("it can be written");
+        place.line(&resume).code(0).says(&["1 done"]);
+    }
+}
+
+#[test]
 fn a_resumed_run_with_nothing_to_do_removes_what_dead_ones_left() {
     let place = six();
     place.line("images in -o out -f negate").code(0);

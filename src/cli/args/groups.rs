@@ -81,7 +81,8 @@ pub struct MeasureArgs {
     /// Measured runs of each case
     #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub runs: u32,
-    /// Start no round that would end after this time
+    /// Start no run after this time, no warm-up after half of it, and no round that would end after it; cases without a
+    /// run are named, and the exit code is 1
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub max_time: Option<Duration>,
     /// Frames side by side, bands of one frame, or both as it fits
@@ -209,6 +210,9 @@ pub struct WritingArgs {
 #[command(next_help_heading = "Outputs")]
 pub struct ResumeArgs {
     /// Go on with an interrupted or older run: new and changed inputs only
+    ///
+    /// A file at an output's place that the journal does not name is replaced, also without -y: a run that was killed may
+    /// have left it. An output that was changed after it was made is kept, and its input counts as failed, unless -y.
     #[arg(long)]
     pub resume: bool,
     /// Like --resume, and try again what failed

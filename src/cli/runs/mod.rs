@@ -103,12 +103,13 @@ pub struct Runs<'a> {
     subject: &'a dyn Subject,
     args: &'a BenchArgs,
     cancel: &'a Cancel,
+    begun: Instant,
 }
 
 impl<'a> Runs<'a> {
     /// Of this subject. `cancel` ends the run that is under way and all later ones.
     pub fn new(subject: &'a dyn Subject, args: &'a BenchArgs, cancel: &'a Cancel) -> Self {
-        Self { subject, args, cancel }
+        Self { subject, args, cancel, begun: Instant::now() }
     }
 }
 
@@ -133,6 +134,10 @@ impl Executor for Runs<'_> {
         let ffmpeg_cpu = report.helper_seconds();
         let (items, pixels, stages) = (report.done, report.pixels, report.stages);
         Ok(Sample { seconds, cpu, ffmpeg_cpu, items, pixels, stages })
+    }
+
+    fn elapsed(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
     }
 }
 

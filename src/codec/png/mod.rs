@@ -1,5 +1,9 @@
 //! PNG: every colour type and depth in, 8 and 16 bits out.
 
+mod deflate;
+mod filter;
+mod huffman;
+mod matches;
 mod text;
 
 use std::borrow::Cow;
@@ -10,6 +14,8 @@ use png::{
     SourceChromaticities, SrgbRenderingIntent, Transformations, Unit,
 };
 
+use self::deflate::Deflater;
+use self::filter::Filter;
 use super::exif::{self, tiff_of};
 use super::{
     Calibration, DecodeHint, Density, DensityUnit, EncodeOptions, Encoded, Format, Header, Limits,
@@ -182,24 +188,56 @@ pub fn encode(
     };
     let mut bytes = Vec::new();
     let mut encoder = Encoder::with_info(&mut bytes, info).map_err(unwritten)?;
-    encoder.set_compression(match options.compression.as_deref() {
-        Some("best") => Compression::High,
-        Some("balanced") => Compression::Balanced,
-        // Of photographs the others make files as large, in 3 and 12 times the time; drawings and
-        // screens they make smaller.
-        _ => Compression::Fast,
-    });
-    let mut writer = encoder.write_header().map_err(unwritten)?;
-    let pixels = match frame.layout().depth() {
-        Depth::U8 => packed::contiguous::<u8>(frame)?,
-        _ => {
-            let samples = packed::contiguous::<u16>(frame)?;
-            Cow::Owned(samples.iter().flat_map(|sample| sample.to_be_bytes()).collect())
-        }
+    let slower = match options.compression.as_deref() {
+        Some("best") => Some(Compression::High),
+        Some("balanced") => Some(Compression::Balanced),
+        // Grey photographs become 1 to 6 % smaller than by either, those in colour 1 to 5 % larger, drawings and screens a
+        // third larger, in a fifth and a thirtieth of the time.
+        _ => None,
     };
-    writer.write_image_data(&pixels).map_err(unwritten)?;
+    encoder.set_compression(slower.unwrap_or(Compression::Fast));
+    let mut writer = encoder.write_header().map_err(unwritten)?;
+    if slower.is_none() {
+        writer.write_chunk(png::chunk::IDAT, &fast(frame)?).map_err(unwritten)?;
+    } else {
+        let pixels = match frame.layout().depth() {
+            Depth::U8 => packed::contiguous::<u8>(frame)?,
+            _ => {
+                let samples = packed::contiguous::<u16>(frame)?;
+                Cow::Owned(samples.iter().flat_map(|sample| sample.to_be_bytes()).collect())
+            }
+        };
+        writer.write_image_data(&pixels).map_err(unwritten)?;
+    }
     writer.finish().map_err(unwritten)?;
     Ok(Encoded { bytes, losses })
+}
+
+/// The pixels, filtered and compressed, row by row.
+fn fast(frame: &Frame) -> Result<Vec<u8>> {
+    let layout = frame.layout();
+    let (shape, plane) = (layout.plane(0), &frame.planes()[0]);
+    let (row, wide) = match layout.depth() {
+        Depth::U8 => (shape.row(), false),
+        _ => (shape.row() * 2, true),
+    };
+    let mut filter = Filter::new(row / shape.width, row);
+    let mut deflater = Deflater::new();
+    if wide {
+        let samples = plane.data::<u16>().ok_or_else(|| packed::wrong_type(layout))?;
+        let mut bytes = vec![0; row];
+        for samples in samples.chunks(plane.stride()).take(shape.height) {
+            let (pairs, _) = bytes.as_chunks_mut::<2>();
+            pairs.iter_mut().zip(samples).for_each(|(pair, sample)| *pair = sample.to_be_bytes());
+            deflater.write(filter.row(&bytes));
+        }
+    } else {
+        let samples = plane.data::<u8>().ok_or_else(|| packed::wrong_type(layout))?;
+        for samples in samples.chunks(plane.stride()).take(shape.height) {
+            deflater.write(filter.row(&samples[..row]));
+        }
+    }
+    Ok(deflater.finish())
 }
 
 fn describe(info: &mut Info<'_>, metadata: &Metadata, losses: &mut Vec<Loss>) {
@@ -252,7 +290,25 @@ fn unwritten(error: png::EncodingError) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec;
     use crate::frame::Size;
+
+    #[test]
+    fn fast_is_smaller_than_zlib_on_a_grey_photograph() {
+        let bytes = include_bytes!("../../../samples/photos/brick.jpg");
+        let pool = BufferPool::new(1);
+        let header = codec::probe(bytes, &Limits::default()).unwrap();
+        let frame = codec::decode(bytes, &header, DecodeHint::FULL, &pool).unwrap().frame;
+        assert_eq!(frame.layout().model(), Model::Gray);
+        let size = |word: Option<&str>| {
+            let compression = word.map(str::to_owned);
+            let options = EncodeOptions { compression, ..EncodeOptions::default() };
+            let metadata = Metadata::default();
+            encode(&frame, &metadata, &header, &options, Means::alone(&pool)).unwrap().bytes.len()
+        };
+        assert!(size(None) < size(Some("balanced")), "{} {}", size(None), size(Some("balanced")));
+        assert_eq!(size(None), size(Some("fast")));
+    }
 
     #[test]
     fn exif_with_jpegs_prefix_turns_the_picture_too() {

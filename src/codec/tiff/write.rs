@@ -27,6 +27,10 @@ pub fn encode(
 ) -> Result<Encoded> {
     let page = Page::new(frame, compression(metadata, options))?;
     let mut losses = Vec::new();
+    let kept = |tag| matches!(tag, 1 | 5 | 8 | 32_773 | 32_946);
+    if options.compression.is_none() && !metadata.coding.tiff_compression.is_none_or(kept) {
+        losses.push(Loss::Compression);
+    }
     let mut out = Cursor::new(page.room(means));
     let mut encoder = TiffEncoder::new(&mut out).map_err(failed)?;
     let carried = match metadata.exif.as_deref() {
