@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::passes::{Kind, Pass, Path};
 use crate::frame::{Depth, Layout};
 use crate::kernel::bytes::{Fused8, chroma_bytes, map_bytes, table_of};
-use crate::kernel::{Codes, PlaneMut, PointRows, RowMut, Step, View};
+use crate::kernel::{Codes, PlaneMut, PointRows, RowMut, Sited, Step, Through8, View};
 
 /// A pass from bytes to bytes.
 pub(super) enum Direct {
@@ -16,6 +16,8 @@ pub(super) enum Direct {
     Planes { luma: Option<Box<[u8; 256]>>, chroma: Option<[[f32; 3]; 2]> },
     /// Interleaved colours, with alpha or without.
     Pixels(Fused8),
+    /// Planes by way of colours at full size.
+    Through(Through8),
 }
 
 impl Direct {
@@ -49,6 +51,11 @@ impl Direct {
                 let components = input.model().components();
                 Some(Self::Pixels(Fused8::new(&(steps.fused)(fused), components)))
             }
+            (Path::Pixels(fused), Kind::Planes(y), Kind::Planes(to)) if y == to => {
+                let shapes = [0, 1, 2].map(|plane| input.plane(plane));
+                let planes = Sited { shapes, siting: y.siting };
+                Through8::new(planes, (steps.fused)(fused)).map(Self::Through)
+            }
             _ => None,
         }
     }
@@ -62,6 +69,7 @@ impl Direct {
             Self::Pixels(fused) => {
                 each_row(views, &mut band[..1], |source, out| fused.row(source, out));
             }
+            Self::Through(through) => through.compute(views, band),
             Self::Planes { luma, chroma } => {
                 let (first, rest) = band.split_at_mut(1);
                 match luma {
