@@ -35,7 +35,7 @@ pub mod window;
 pub use alpha::{Flatten, Premultiply, Unpremultiply};
 pub use blur::{Blur, BlurRows};
 pub use bytes::Fused8;
-pub use chroma::{Lift, Lower, Sited, Through, Through8};
+pub use chroma::{Edges, Lift, Lower, Sited, Through, Through8};
 pub use convolve::{ConvolveRows, GradientRows};
 pub use dispatch::Isa;
 pub use grid::Grid;

@@ -1,6 +1,5 @@
 //! [`super::Through`] from bytes to bytes: the bits that the rows give, in fewer passes.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::Sited;
@@ -9,16 +8,15 @@ use crate::kernel::dispatch::{Isa, per_isa};
 use crate::kernel::grid::Grid;
 use crate::kernel::load::code;
 use crate::kernel::point::{BLOCK, Block, Colors, Step};
-use crate::kernel::view::{Codes, PlaneMut, RowMut, View};
+use crate::kernel::view::{PlaneMut, RowMut};
 
 /// A pointwise run on 8-bit planes whose chroma is full or halved along each axis, and centred
-/// there. Luma rows that share a row of chroma are made together, a block of columns at a time.
+/// there, in place. Luma rows that share a row of chroma are made together, a block of columns at a
+/// time.
 ///
 /// In a block the even columns come first, then the odd ones, so that no step has to take chroma
 /// and luma apart or put them together again.
 pub struct Through8 {
-    luma: PlaneShape,
-    chroma: PlaneShape,
     /// Of the rows and of the columns of luma that belong to a sample of chroma: the first of the
     /// two samples around each, relative to it, and their weights.
     y: Vec<(isize, [f32; 2])>,
@@ -27,18 +25,44 @@ pub struct Through8 {
     isa: Isa,
 }
 
+/// A row of Cb and one of Cr.
+type Pair = [Vec<u8>; 2];
+
+/// The rows of chroma above and below a band as they were, or its own where the picture ends: its
+/// neighbours may be done before it is.
+pub struct Edges {
+    above: Pair,
+    below: Pair,
+}
+
+impl Edges {
+    /// Those of all bands, before any is computed.
+    pub fn of(bands: &mut [Vec<(usize, PlaneMut<'_>)>]) -> Vec<Self> {
+        let ends = bands.iter_mut().map(|band| {
+            let last = band[1].1.shape().height - 1;
+            [0, last].map(|y| [1, 2].map(|plane| copy(&mut band[plane].1, y)))
+        });
+        let ends: Vec<[Pair; 2]> = ends.collect();
+        let count = ends.len();
+        let edges = |index: usize| Self {
+            above: if index == 0 { ends[0][0].clone() } else { ends[index - 1][1].clone() },
+            below: ends.get(index + 1).unwrap_or(&ends[index])[usize::from(index + 1 == count)]
+                .clone(),
+        };
+        (0..count).map(edges).collect()
+    }
+}
+
 /// Samples of chroma for a block, one more at each end.
 const AROUND: usize = BLOCK / 2 + 2;
 
 impl Through8 {
     /// `None` where the planes are not of the kind that this is for.
     pub fn new(planes: Sited, steps: Arc<[Step]>) -> Option<Self> {
-        let Sited { shapes: [luma, chroma, _], siting } = planes;
+        let Sited { shapes: [_, chroma, _], siting } = planes;
         let easy = |shift: u8, cosited: bool| shift == 0 || (shift == 1 && !cosited);
         let along = easy(chroma.shift_x, siting.cosited_x());
         (along && easy(chroma.shift_y, siting.cosited_y())).then(|| Self {
-            luma,
-            chroma,
             y: Grid::y(siting, chroma.shift_y).rise(),
             x: Grid::x(siting, chroma.shift_x).rise(),
             steps,
@@ -53,117 +77,119 @@ impl Through8 {
         self
     }
 
-    /// Computes one band; `band` is the first row and the rows of each plane.
-    pub fn compute(&self, views: &[View<'_>], band: &mut [(usize, PlaneMut<'_>)]) {
-        let ([y, cb, cr], [(start, luma), (first, to_cb), (_, to_cr)]) = (views, band) else {
-            unreachable!("there are three planes");
-        };
-        for row in 0..to_cb.shape().height {
-            if let (RowMut::U8(cb_out), RowMut::U8(cr_out)) = (to_cb.row(row), to_cr.row(row)) {
-                let out = Out { start: *start, luma, chroma: [cb_out, cr_out] };
-                self.rows([y, cb, cr], *first + row, out);
+    /// Computes one band, which begins with a whole row of chroma.
+    pub fn compute(&self, edges: Edges, band: &mut [(usize, PlaneMut<'_>)]) {
+        let [(_, luma), (_, cb), (_, cr)] = band else { unreachable!("there are three planes") };
+        let height = cb.shape().height;
+        let here = [copy(cb, 0), copy(cr, 0)];
+        let mut around = [edges.above, here, Pair::default()];
+        for row in 0..height {
+            if row + 1 < height {
+                copy_to(cb, row + 1, &mut around[2][0]);
+                copy_to(cr, row + 1, &mut around[2][1]);
+            } else {
+                around[2].clone_from(&edges.below);
             }
+            if let (RowMut::U8(to_cb), RowMut::U8(to_cr)) = (cb.row(row), cr.row(row)) {
+                self.rows(&around, row, luma, [to_cb, to_cr]);
+            }
+            around.rotate_left(1);
         }
     }
 
-    /// Makes row `c` of chroma and the rows of luma that share it.
-    fn rows(&self, views: [&View<'_>; 3], c: usize, out: Out<'_, '_>) {
+    /// Makes row `c` of chroma and the rows of luma that share it. `around` are the chroma above
+    /// it, its own, and below it.
+    fn rows(&self, around: &[Pair; 3], c: usize, luma: &mut PlaneMut<'_>, out: [&mut [u8]; 2]) {
         let (isa, rows, columns) = (self.isa, self.y.len(), self.x.len());
-        let Out { start, luma, chroma: [to_cb, to_cr] } = out;
+        let PlaneShape { width, height, .. } = luma.shape();
+        let [to_cb, to_cr] = out;
         let share = 1.0 / rows as f32;
         let mut block = [[0.0; BLOCK]; 3];
         let mut sums = [[0.0; BLOCK]; 2];
-        for first in (0..self.luma.width).step_by(BLOCK) {
-            let len = BLOCK.min(self.luma.width - first);
+        for first in (0..width).step_by(BLOCK) {
+            let len = BLOCK.min(width - first);
             let (from, pixels) = (first / columns, len.div_ceil(columns));
             sums.iter_mut().for_each(|sum| sum[..pixels].fill(0.0));
-            for row in 0..rows {
+            for (row, rise) in self.y.iter().enumerate() {
                 // A row that is missing at the end counts as the one before it does.
-                let y = (c * rows + row).min(self.luma.height - 1);
-                self.enter(views, y, first..first + len, &mut block);
-                for step in &*self.steps {
-                    step.apply(isa, Colors::Three, &mut block, pixels * columns);
+                if c * rows + row < height
+                    && let RowMut::U8(pixels) = luma.row(c * rows + row)
+                {
+                    self.pixels(around, rise, first, &mut pixels[first..first + len], &mut block);
                 }
-                if let RowMut::U8(to) = luma.row(y - start) {
-                    self.leave(&mut block, &mut to[first..first + len], &mut sums, share);
+                for (sum, values) in sums.iter_mut().zip(&block[1..]) {
+                    match columns {
+                        1 => add(isa, &values[..pixels], share, sum),
+                        _ => add_pairs(isa, &values[..2 * pixels], share, sum),
+                    }
                 }
             }
-            for (to, sum) in [&mut *to_cb, &mut *to_cr].into_iter().zip(&sums) {
-                codes(isa, &sum[..pixels], &mut to[from..from + pixels]);
-            }
+            codes(isa, &sums[0][..pixels], &mut to_cb[from..from + pixels]);
+            codes(isa, &sums[1][..pixels], &mut to_cr[from..from + pixels]);
         }
     }
 
-    /// Fills a block with columns of luma row `y`.
-    fn enter(&self, views: [&View<'_>; 3], y: usize, x: Range<usize>, block: &mut Block) {
-        let (isa, rows, columns) = (self.isa, self.y.len(), self.x.len());
-        let PlaneShape { width, height, .. } = self.chroma;
-        let (nearest, weights) = self.y[y % rows];
-        let above = (y / rows) as isize + nearest;
-        let around = [above, above + 1].map(|c| c.clamp(0, height as isize - 1) as usize);
-        let (from, pixels) = (x.start / columns, x.len().div_ceil(columns));
-        let [luma, chroma @ ..] = block;
-        let source = &bytes(views[0], y)[x];
-        if columns == 1 {
-            unit(isa, source, luma);
-        } else {
-            apart(isa, source, pixels, luma);
+    /// Takes columns of a row of luma, from column `first` on, through the run. What becomes of
+    /// their chroma stays in the block.
+    fn pixels(
+        &self,
+        around: &[Pair; 3],
+        (nearest, weights): &(isize, [f32; 2]),
+        first: usize,
+        luma: &mut [u8],
+        block: &mut Block,
+    ) {
+        let (isa, columns, above) = (self.isa, self.x.len(), (nearest + 1) as usize);
+        let (from, pixels) = (first / columns, luma.len().div_ceil(columns));
+        let [y, chroma @ ..] = &mut *block;
+        match columns {
+            1 => unit(isa, luma, y),
+            _ => apart(isa, luma, pixels, y),
         }
-        for (view, out) in views[1..].iter().zip(chroma) {
-            let [a, b] = around.map(|row| bytes(view, row));
+        for (plane, out) in chroma.iter_mut().enumerate() {
+            let [a, b] = [0, 1].map(|row| around[above + row][plane].as_slice());
             if columns == 1 {
-                blend(isa, &a[from..from + pixels], &b[from..from + pixels], weights, out);
+                blend(isa, &a[from..from + pixels], &b[from..from + pixels], *weights, out);
                 continue;
             }
             // One more at each end; at the ends of the row they are repeated.
             let mut between = [0.0; AROUND];
-            let (start, end) = (from.saturating_sub(1), (from + pixels + 1).min(width));
+            let (start, end) = (from.saturating_sub(1), (from + pixels + 1).min(a.len()));
             let inside = &mut between[start + 1 - from..=end - from];
-            blend(isa, &a[start..end], &b[start..end], weights, inside);
+            blend(isa, &a[start..end], &b[start..end], *weights, inside);
             if from == 0 {
                 between[0] = between[1];
             }
             if end == from + pixels {
                 between[pixels + 1] = between[pixels];
             }
-            let weights = [self.x[0].1, self.x[1].1];
-            spread(isa, &between[..pixels + 2], weights, out);
+            spread(isa, &between[..pixels + 2], [self.x[0].1, self.x[1].1], out);
         }
-    }
-
-    /// Writes a block to columns of a row of luma, and adds a `share` of its chroma to `sums`.
-    fn leave(&self, block: &mut Block, to: &mut [u8], sums: &mut [[f32; BLOCK]; 2], share: f32) {
-        let [luma, chroma @ ..] = block;
-        if self.x.len() == 1 {
-            codes(self.isa, &luma[..to.len()], to);
-            for (sum, values) in sums.iter_mut().zip(chroma) {
-                add(self.isa, &values[..to.len()], share, sum);
-            }
-            return;
+        for step in &*self.steps {
+            step.apply(isa, Colors::Three, block, pixels * columns);
         }
-        let pixels = to.len().div_ceil(2);
-        together(self.isa, &luma[..2 * pixels], to);
-        for (sum, values) in sums.iter_mut().zip(chroma) {
-            if to.len() % 2 == 1 {
-                values[2 * pixels - 1] = values[pixels - 1];
-            }
-            add_pairs(self.isa, &values[..2 * pixels], share, sum);
+        let [y, chroma @ ..] = block;
+        match columns {
+            1 => codes(isa, &y[..pixels], luma),
+            _ => together(isa, &y[..2 * pixels], luma),
+        }
+        // The column that is missing at the end of a row counts as the one before it does.
+        if pixels * columns > luma.len() {
+            chroma.iter_mut().for_each(|values| values[2 * pixels - 1] = values[pixels - 1]);
         }
     }
 }
 
-/// Where a row of chroma and its rows of luma go.
-struct Out<'o, 'p> {
-    /// The row of the picture that the first one of `luma` is.
-    start: usize,
-    luma: &'o mut PlaneMut<'p>,
-    chroma: [&'o mut [u8]; 2],
+fn copy(plane: &mut PlaneMut<'_>, y: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    copy_to(plane, y, &mut out);
+    out
 }
 
-fn bytes<'a>(view: &View<'a>, y: usize) -> &'a [u8] {
-    match view.row(y) {
-        Codes::U8(row) => row,
-        _ => unreachable!("the plan was made for 8 bits"),
+fn copy_to(plane: &mut PlaneMut<'_>, y: usize, out: &mut Vec<u8>) {
+    if let RowMut::U8(row) = plane.row(y) {
+        out.clear();
+        out.extend_from_slice(row);
     }
 }
 
@@ -247,7 +273,7 @@ mod tests {
     use super::*;
     use crate::frame::{Depth, Frame, Layout, Model, Plane, Samples, Siting, Size};
     use crate::frame::{Subsampling, Ycbcr};
-    use crate::kernel::{Load, Lookup, Precision, fill};
+    use crate::kernel::{Load, Lookup, Precision, View, fill};
 
     fn frame(width: u32, height: u32, subsampling: Subsampling) -> Frame {
         let model = Model::Ycbcr(Ycbcr::jpeg(subsampling));
@@ -286,31 +312,31 @@ mod tests {
         for subsampling in subsamplings {
             for (width, height) in sizes {
                 let source = frame(width, height, subsampling);
-                let (layout, views) = (*source.layout(), View::all(&source));
+                let layout = *source.layout();
                 let planes = sited(&layout, Siting::Center);
                 let mut want = Frame::zeroed(layout);
-                let up = Box::new(Load::new(views.clone()));
+                let up = Box::new(Load::new(View::all(&source)));
                 let mut rows = Through::new(up, planes, run(), planes);
                 let bands = PlaneMut::all(&mut want).into_iter().map(|plane| (0, plane));
                 fill(&mut rows, &mut bands.collect::<Vec<_>>());
+                let chroma = layout.plane(1);
                 for isa in Isa::available() {
-                    for cut in [0, 1, height.div_ceil(2) as usize / 2] {
+                    for cut in [chroma.height, 1, chroma.height.div_ceil(2)] {
                         let made = Through8::new(planes, run()).unwrap().on(isa);
-                        let mut got = Frame::zeroed(layout);
-                        let cut = cut.min(layout.plane(1).height);
-                        let at = |shape: PlaneShape| match shape.shift_y {
-                            0 => (cut << layout.plane(1).shift_y).min(shape.height),
-                            _ => cut,
-                        };
-                        let (mut first, mut second) = (Vec::new(), Vec::new());
+                        let mut got = source.clone();
+                        let mut bands = [Vec::new(), Vec::new()];
                         for plane in PlaneMut::all(&mut got) {
-                            let row = at(plane.shape());
+                            let shape = plane.shape();
+                            let row = (cut << (chroma.shift_y - shape.shift_y)).min(shape.height);
                             let (head, tail) = plane.split_at(row);
-                            first.push((0, head));
-                            second.push((row, tail));
+                            bands[0].push((0, head));
+                            bands[1].push((row, tail));
                         }
-                        made.compute(&views, &mut second);
-                        made.compute(&views, &mut first);
+                        let bands = if cut < chroma.height { &mut bands } else { &mut bands[..1] };
+                        let edges = Edges::of(bands);
+                        for (band, edges) in bands.iter_mut().zip(edges) {
+                            made.compute(edges, band);
+                        }
                         let name = isa.name();
                         assert!(got == want, "{layout} on {name}, cut at {cut}");
                     }

@@ -10,7 +10,7 @@ use super::dispatch::Isa;
 use super::point::{BLOCK, Colors, Step, join3, split3};
 use super::{BoxRows, Rows};
 use crate::frame::{PlaneShape, Siting};
-pub use bytes::Through8;
+pub use bytes::{Edges, Through8};
 use fall::Fall;
 use rise::Rise;
 
