@@ -12,6 +12,7 @@ pub mod convolve;
 pub mod dispatch;
 mod fixed;
 pub mod grid;
+mod lined;
 pub mod load;
 pub mod lookup;
 mod network;
