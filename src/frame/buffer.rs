@@ -166,6 +166,15 @@ impl Frame {
         Self { layout, planes }
     }
 
+    /// The same samples as a frame of another layout; planes that it lacks go into the pool.
+    /// Errors: its planes are larger than these.
+    pub fn relaid(mut self, layout: Layout, pool: &BufferPool) -> Result<Self> {
+        let kept = self.planes.len().min(layout.planes().count());
+        let rest = self.planes.split_off(kept);
+        Self { layout, planes: rest }.recycle(pool);
+        Self::new(layout, self.planes)
+    }
+
     /// A frame of zeros.
     pub fn zeroed(layout: Layout) -> Self {
         Self::from_pool(layout, &BufferPool::new(1))
@@ -306,6 +315,23 @@ mod tests {
         assert_eq!(frame.bytes_mut().concat(), [2, 3, 4, 5, 6, 7]);
         let words = vec![Plane::new(Samples::U16(vec![0; 6]), 3)];
         assert!(Frame::new(gray(3, 2), words).is_err());
+    }
+
+    #[test]
+    fn a_frame_of_fewer_planes_has_the_first_ones_and_the_pool_the_others() {
+        let model = Model::Ycbcr(super::super::Ycbcr::jpeg(super::super::Subsampling::S444));
+        let layout = Layout::new(Size::new(4, 2), model, Depth::U8).unwrap();
+        let mut frame = Frame::zeroed(layout);
+        frame.planes_mut()[0].data_mut::<u8>().unwrap().fill(7);
+        let pool = BufferPool::new(4);
+        let gray = frame.relaid(gray(4, 2), &pool).unwrap();
+        assert_eq!(gray.row::<u8>(0, 1).unwrap(), [7; 4]);
+        assert_eq!(pool.bytes.get.len(), 2);
+        assert!(gray.clone().relaid(layout, &pool).is_err(), "planes do not come from nowhere");
+        assert!(
+            gray.relaid(Layout::new(Size::new(4, 3), Model::Gray, Depth::U8).unwrap(), &pool)
+                .is_err()
+        );
     }
 
     #[test]

@@ -21,27 +21,23 @@ pub fn table_of(run: impl for<'a> FnOnce(BoxRows<'a>) -> BoxRows<'a>) -> Result<
     Ok(table)
 }
 
-/// Each component through its table. `tables` are as many as a pixel has components, and the
-/// rows are equally long.
-pub fn map_bytes(source: &[u8], out: &mut [u8], tables: &[[u8; 256]]) {
+/// Each component of a row through its table. `tables` are as many as a pixel has components.
+pub fn map_bytes(row: &mut [u8], tables: &[[u8; 256]]) {
     match tables {
         [only] => {
-            for (o, &v) in out.iter_mut().zip(source) {
-                *o = only[usize::from(v)];
+            for v in row {
+                *v = only[usize::from(*v)];
             }
         }
         [r, g, b] => {
-            for (o, v) in out.chunks_exact_mut(3).zip(source.chunks_exact(3)) {
-                o[0] = r[usize::from(v[0])];
-                o[1] = g[usize::from(v[1])];
-                o[2] = b[usize::from(v[2])];
+            for v in row.as_chunks_mut::<3>().0 {
+                *v = [r[usize::from(v[0])], g[usize::from(v[1])], b[usize::from(v[2])]];
             }
         }
         _ => {
-            let n = tables.len();
-            for (o, v) in out.chunks_exact_mut(n).zip(source.chunks_exact(n)) {
-                for ((o, &v), table) in o.iter_mut().zip(v).zip(tables) {
-                    *o = table[usize::from(v)];
+            for pixel in row.chunks_exact_mut(tables.len()) {
+                for (v, table) in pixel.iter_mut().zip(tables) {
+                    *v = table[usize::from(*v)];
                 }
             }
         }
@@ -50,18 +46,18 @@ pub fn map_bytes(source: &[u8], out: &mut [u8], tables: &[[u8; 256]]) {
 
 /// A row of Cb and one of Cr through a matrix on unit codes, as [`super::PlanarPoint`] does it:
 /// a row of `m` is the factors of Cb and of Cr and the offset.
-pub fn chroma_bytes(m: &[[f32; 3]; 2], source: [&[u8]; 2], out: [&mut [u8]; 2]) {
-    chroma_bytes_on(Isa::best(), m, source, out);
+pub fn chroma_bytes(m: &[[f32; 3]; 2], rows: [&mut [u8]; 2]) {
+    chroma_bytes_on(Isa::best(), m, rows);
 }
 
 /// [`chroma_bytes`] on a given instruction set.
-pub fn chroma_bytes_on(isa: Isa, m: &[[f32; 3]; 2], source: [&[u8]; 2], out: [&mut [u8]; 2]) {
-    let [cb, cr] = out;
+pub fn chroma_bytes_on(isa: Isa, m: &[[f32; 3]; 2], rows: [&mut [u8]; 2]) {
+    let [cb, cr] = rows;
     if m[0][1] == 0.0 && m[1][0] == 0.0 {
-        scaled(isa, m[0][0], m[0][2], source[0], cb);
-        scaled(isa, m[1][1], m[1][2], source[1], cr);
+        scaled(isa, m[0][0], m[0][2], cb);
+        scaled(isa, m[1][1], m[1][2], cr);
     } else {
-        mixed(isa, m, source[0], source[1], cb, cr);
+        mixed(isa, m, cb, cr);
     }
 }
 
@@ -119,17 +115,17 @@ impl Fused8 {
         self
     }
 
-    /// One row, or any whole number of pixels. Both slices are equally long.
-    pub fn row(&self, source: &[u8], out: &mut [u8]) {
+    /// One row, or any whole number of pixels, in place. Alpha stays.
+    pub fn row(&self, row: &mut [u8]) {
         let (isa, n) = (self.isa, self.components);
         let mut block = [[0.0; BLOCK]; 3];
         let mut bytes = [[0; BLOCK]; 3];
-        for (source, out) in source.chunks(BLOCK * n).zip(out.chunks_mut(BLOCK * n)) {
-            let len = source.len() / n;
+        for pixels in row.chunks_mut(BLOCK * n) {
+            let len = pixels.len() / n;
             match (&self.entry, n) {
-                (Some(tables), _) => enter(tables, source, n, &mut block),
-                (None, 3) => split_bytes(isa, source.as_chunks::<3>().0, &mut block),
-                (None, _) => split_bytes(isa, source.as_chunks::<4>().0, &mut block),
+                (Some(tables), _) => enter(tables, pixels, n, &mut block),
+                (None, 3) => split_bytes(isa, pixels.as_chunks::<3>().0, &mut block),
+                (None, _) => split_bytes(isa, pixels.as_chunks::<4>().0, &mut block),
             }
             for step in &self.steps {
                 step.apply(isa, Colors::Three, &mut block, len);
@@ -141,10 +137,9 @@ impl Fused8 {
                 }
             }
             if n == 3 {
-                join_bytes(isa, &bytes, out.as_chunks_mut::<3>().0);
+                join_bytes(isa, &bytes, pixels.as_chunks_mut::<3>().0);
             } else {
-                out.copy_from_slice(source);
-                join_bytes(isa, &bytes, out.as_chunks_mut::<4>().0);
+                join_bytes(isa, &bytes, pixels.as_chunks_mut::<4>().0);
             }
         }
     }
@@ -174,18 +169,18 @@ fn enter(tables: &[[f32; 256]; 3], source: &[u8], n: usize, block: &mut Block) {
 }
 
 per_isa! {
-    fn scaled(a: f32, b: f32, source: &[u8], out: &mut [u8]) {
-        for (o, &v) in out.iter_mut().zip(source) {
-            *o = code(f32::from(v) * (1.0 / 255.0) * a + b, 255.0) as u8;
+    fn scaled(a: f32, b: f32, row: &mut [u8]) {
+        for v in row {
+            *v = code(f32::from(*v) * (1.0 / 255.0) * a + b, 255.0) as u8;
         }
     }
 
-    fn mixed(m: &[[f32; 3]; 2], cb: &[u8], cr: &[u8], out_cb: &mut [u8], out_cr: &mut [u8]) {
+    fn mixed(m: &[[f32; 3]; 2], cb: &mut [u8], cr: &mut [u8]) {
         let [p, q] = *m;
-        for (((ob, or), &cb), &cr) in out_cb.iter_mut().zip(out_cr).zip(cb).zip(cr) {
-            let v = [f32::from(cb) * (1.0 / 255.0), f32::from(cr) * (1.0 / 255.0)];
-            *ob = code(p[0] * v[0] + p[1] * v[1] + p[2], 255.0) as u8;
-            *or = code(q[0] * v[0] + q[1] * v[1] + q[2], 255.0) as u8;
+        for (cb, cr) in cb.iter_mut().zip(cr) {
+            let v = [f32::from(*cb) * (1.0 / 255.0), f32::from(*cr) * (1.0 / 255.0)];
+            *cb = code(p[0] * v[0] + p[1] * v[1] + p[2], 255.0) as u8;
+            *cr = code(q[0] * v[0] + q[1] * v[1] + q[2], 255.0) as u8;
         }
     }
 
@@ -274,8 +269,8 @@ mod tests {
                     let source = noise(width * n);
                     let want = by_rows(&source, steps, n);
                     for isa in Isa::available() {
-                        let mut out = vec![0; source.len()];
-                        Fused8::new(steps, n).on(isa).row(&source, &mut out);
+                        let mut out = source.clone();
+                        Fused8::new(steps, n).on(isa).row(&mut out);
                         assert!(out == want, "{} {n} {width}", isa.name());
                     }
                 }
@@ -304,12 +299,12 @@ mod tests {
                 store(&values, RowMut::U8(want));
             }
             let table = table_of(|up| Box::new(PlanarPoint::new(up, Some(luma.clone()), None)));
-            let mut out = [0; 101];
-            map_bytes(&rows[0], &mut out, &[table.unwrap()]);
+            let mut out = rows[0].clone();
+            map_bytes(&mut out, &[table.unwrap()]);
             assert_eq!(out, want[0]);
             for isa in Isa::available() {
-                let (mut cb, mut cr) = ([0; 101], [0; 101]);
-                chroma_bytes_on(isa, &m, [&rows[1], &rows[2]], [&mut cb, &mut cr]);
+                let (mut cb, mut cr) = (rows[1].clone(), rows[2].clone());
+                chroma_bytes_on(isa, &m, [&mut cb, &mut cr]);
                 assert_eq!([cb, cr], want[1..], "{}", isa.name());
             }
         }
@@ -320,9 +315,8 @@ mod tests {
         let plus = |n: u8| std::array::from_fn(|i| (i as u8).wrapping_add(n));
         for n in 1..=4 {
             let tables: Vec<[u8; 256]> = (0..n).map(plus).collect();
-            let source = vec![7; usize::from(n) * 5];
-            let mut out = source.clone();
-            map_bytes(&source, &mut out, &tables);
+            let mut out = vec![7; usize::from(n) * 5];
+            map_bytes(&mut out, &tables);
             for (i, v) in out.iter().enumerate() {
                 assert_eq!(usize::from(*v), 7 + i % usize::from(n));
             }

@@ -111,14 +111,19 @@ per_isa! {
     fn nearest(table: &[f32], low: f32, scale: f32, values: &mut [f32]) {
         assert!(!table.is_empty());
         let last = (table.len() - 1) as f32;
-        let mut places = [0i32; CHUNK];
+        let mut places = [0u64; CHUNK / 2];
         for values in values.chunks_mut(CHUNK) {
-            for (place, v) in places.iter_mut().zip(&*values) {
+            let each: &mut [i32] = bytemuck::cast_slice_mut(&mut places);
+            for (place, v) in each.iter_mut().zip(&*values) {
                 *place = nearest_place(*v, low, scale, last);
             }
-            for (v, place) in values.iter_mut().zip(&places) {
-                // SAFETY: `place` is a reference. A place is in 0..=last, so it is in the table.
-                *v = unsafe { *table.get_unchecked(alone(place) as usize) };
+            let (pairs, rest) = values.as_chunks_mut::<2>();
+            for (pair, places) in pairs.iter_mut().zip(&places) {
+                // SAFETY: a place is in 0..=last, so it is in the table.
+                *pair = two(places).map(|at| unsafe { *table.get_unchecked(at as usize) });
+            }
+            if let [v] = rest {
+                *v = table[nearest_place(*v, low, scale, last) as usize];
             }
         }
     }
@@ -134,14 +139,14 @@ per_isa! {
 }
 
 /// Values whose places are computed before they are looked up.
-const CHUNK: usize = 64;
+const CHUNK: usize = 256;
 
-/// A place, by a load of its own: a vector of places that is taken apart again to look them up
-/// costs twice as much.
+/// Two places, by a load of their own: a vector of places that is taken apart again to look them
+/// up costs twice as much, and a load for each place a fifth more.
 #[inline(always)]
-fn alone(place: &i32) -> i32 {
+fn two(places: &u64) -> [u32; 2] {
     // SAFETY: a reference may be read.
-    unsafe { std::ptr::from_ref(place).read_volatile() }
+    bytemuck::cast(unsafe { std::ptr::from_ref(places).read_volatile() })
 }
 
 /// The entry nearest to `v`, 0..=last; `last` is under 2^24.
@@ -296,6 +301,20 @@ mod tests {
                     lookup.apply(isa, &mut got);
                     assert!(got.iter().zip(&want).all(|(a, b)| a.to_bits() == b.to_bits()));
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn values_in_a_row_are_looked_up_as_each_alone() {
+        let lookup = Lookup::new(|v| odd_power(v, 0.8), (-1.0, 2.0), Precision::Eight);
+        for len in [0, 1, 2, 3, 255, 256, 257, 515] {
+            let values: Vec<f32> = (0..len).map(|i| (i * 37 % 101) as f32 * 0.04 - 1.5).collect();
+            let want: Vec<f32> = values.iter().map(|v| at(&lookup, *v)).collect();
+            for isa in Isa::available() {
+                let mut got = values.clone();
+                lookup.apply(isa, &mut got);
+                assert_eq!(got, want, "{len} on {}", isa.name());
             }
         }
     }

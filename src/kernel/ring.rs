@@ -102,9 +102,14 @@ const WIDE: usize = 64;
 /// columns of the one before it: doing some twice is cheaper than doing them one by one. A row
 /// that is shorter is one block.
 fn blocks(len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
-    (0..len.div_ceil(WIDE)).map(move |k| {
-        let end = len.min((k + 1) * WIDE);
-        end.saturating_sub(WIDE)..end
+    blocks_of::<WIDE>(len)
+}
+
+/// The same in blocks of `N`.
+fn blocks_of<const N: usize>(len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+    (0..len.div_ceil(N)).map(move |k| {
+        let end = len.min((k + 1) * N);
+        end.saturating_sub(N)..end
     })
 }
 
@@ -138,7 +143,62 @@ fn symmetric_columns(rows: &[&[f32]], half: &[f32], at: usize, out: &mut [f32]) 
     }
 }
 
+/// Samples that are summed side by side along a row: few, since weights are in registers too.
+const NARROW: usize = 32;
+
+/// [`symmetric_sum`] of the `2 * half.len() - 1` rows that begin `step` samples after one another in
+/// `row`.
+pub(in crate::kernel) fn symmetric_along(
+    isa: super::Isa,
+    row: &[f32],
+    step: usize,
+    half: &[f32],
+    out: &mut [f32],
+) {
+    macro_rules! known {
+        ($($count:literal)*) => {
+            match (half.len(), step) {
+                _ if out.len() < NARROW => {}
+                $(
+                    ($count, 1) => return along(isa, row, [(); 1], array::<$count>(half), out),
+                    ($count, 3) => return along(isa, row, [(); 3], array::<$count>(half), out),
+                )*
+                _ => {}
+            }
+        };
+    }
+    known!(2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+    let rows: Vec<&[f32]> = shifted(row, 2 * half.len() - 1, step, out.len()).collect();
+    symmetric_sum(isa, &rows, half, out);
+}
+
+fn array<const N: usize>(half: &[f32]) -> &[f32; N] {
+    half.first_chunk().expect("there are so many weights")
+}
+
 per_isa! {
+    /// With as many weights as are known here: what was loaded for one of them serves for others,
+    /// which takes half the time.
+    fn along[const N: usize, const STEP: usize](
+        row: &[f32], _step: [(); STEP], half: &[f32; N], out: &mut [f32],
+    ) {
+        let middle = (N - 1) * STEP;
+        for columns in blocks_of::<NARROW>(out.len()) {
+            let row = &row[columns.start..columns.end + 2 * middle];
+            let mut sum = [0.0f32; NARROW];
+            for (s, v) in sum.iter_mut().zip(&row[middle..]) {
+                *s = v * half[0];
+            }
+            for k in 1..N {
+                let (a, b) = (&row[middle - k * STEP..], &row[middle + k * STEP..]);
+                for ((s, a), b) in sum.iter_mut().zip(&a[..NARROW]).zip(&b[..NARROW]) {
+                    *s += (a + b) * half[k];
+                }
+            }
+            out[columns].copy_from_slice(&sum);
+        }
+    }
+
     /// `half[0] * middle + sum of half[k] * (row before + row after)`, from the middle outwards.
     /// `rows` are `2 * half.len() - 1`, each as long as `out`.
     pub(in crate::kernel) fn symmetric_sum(rows: &[&[f32]], half: &[f32], out: &mut [f32]) {
@@ -220,6 +280,32 @@ pub(in crate::kernel) fn keep(
         let original = original[c..].iter().step_by(components);
         for (o, v) in out[c..].iter_mut().step_by(components).zip(original) {
             *o = *v;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Isa;
+
+    #[test]
+    fn a_sum_along_a_row_has_the_bits_of_a_sum_of_rows() {
+        for (count, step, len) in (1..=17)
+            .flat_map(|count| [1, 2, 3, 4].map(|step| (count, step)))
+            .flat_map(|(count, step)| [5, 31, 32, 33, 64, 101].map(|len| (count, step, len)))
+        {
+            let half: Vec<f32> = (0..count).map(|k| 0.3 / (k as f32 + 1.7)).collect();
+            let padded = len + 2 * (count - 1) * step;
+            let row: Vec<f32> = (0..padded).map(|i| (i * 37 % 101) as f32 / 100.0).collect();
+            let rows: Vec<&[f32]> = shifted(&row, 2 * count - 1, step, len).collect();
+            let mut want = vec![0.0; len];
+            symmetric_sum(Isa::PORTABLE, &rows, &half, &mut want);
+            for isa in Isa::available() {
+                let mut got = vec![0.0; len];
+                symmetric_along(isa, &row, step, &half, &mut got);
+                assert_eq!(got, want, "{count} weights, {step} apart, {len}, {}", isa.name());
+            }
         }
     }
 }

@@ -18,6 +18,9 @@ impl Plan {
         if self.changes_nothing() {
             return Ok(frame);
         }
+        if let Some(direct) = &self.program.direct {
+            return direct.apply(frame, self.output, bands, pool);
+        }
         let mut between: Option<Slab> = None;
         let (last, first) = self.program.segments.split_last().expect("there is always one");
         let mut input = Some(frame);
@@ -32,10 +35,7 @@ impl Plan {
         }
         let mut output = Frame::from_pool(self.output, pool);
         let views = views(input.as_ref(), between.as_ref());
-        run(last, PlaneMut::all(&mut output), bands, &|mut band| match &self.program.direct {
-            Some(direct) => direct.compute(&views, &mut band),
-            None => compute(last, &views, band),
-        });
+        run(last, PlaneMut::all(&mut output), bands, &|band| compute(last, &views, band));
         if let Some(frame) = input.take() {
             frame.recycle(pool);
         }

@@ -460,9 +460,9 @@ fn the_peak_counts_the_rows_of_a_wide_blur() {
     let layout = layout(100, 80, Model::Rgb, Depth::U8);
     let peak = |ops: &[Op]| plan(ops, layout, Media::Still).peak_bytes(1) - 2 * layout.bytes();
     let (row, picture) = (100 * 3 * 4, 100 * 80 * 3 * 4);
-    // Five rows for the first of four, one more for each other, the four, and a padded one of 104
-    // pixels.
-    assert_eq!(peak(&[box_blur(2.0)]), (5 + 3 + 4) * row + 104 * 3 * 4);
+    // Five rows for the first of eight, one more for each other, all with room to begin where a
+    // line of the cache does, the eight, and a padded one of 104 pixels.
+    assert_eq!(peak(&[box_blur(2.0)]), (5 + 7) * (row + 60) + 8 * row + 104 * 3 * 4);
     // No more rows than there are, sums of columns, and what a row of 1,100 pixels is made in.
     let wide = picture + 2 * row + 1100 * 3 * 16 + 3 * 8 + row;
     assert_eq!(peak(&[box_blur(500.0)]), wide);

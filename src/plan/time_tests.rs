@@ -326,7 +326,8 @@ fn the_peak_counts_what_windows_may_still_look_at() {
     let peak = |chain: &str| score(chain, layout).peak_bytes(1);
     assert_eq!(peak("tmix"), 2 * bytes);
     assert_eq!(peak("tmix,tblend"), 3 * bytes);
-    assert_eq!(peak("tmix,negate"), 3 * bytes);
+    assert_eq!(peak("tmix,rotate=90"), 3 * bytes);
+    assert_eq!(peak("tmix,negate"), 2 * bytes, "it works in place");
     assert_eq!(peak("negate,tmix"), 2 * bytes);
     // 16 rows of 300 values on their way and the one above them, each with its padding.
     assert_eq!(peak("hqdn3d"), bytes + 17 * (304 + 16) * 4);

@@ -323,7 +323,7 @@ mod tests {
         let payload = Payload::Frame(Arc::new(Frame::zeroed(layout)));
         let part = Part { key: (1, 0), payload };
         let packet = Packet::new(7, Item::default(), Ok(vec![part]));
-        assert!(work.peak(&packet, Bands::One).unwrap() >= 2 * layout.bytes());
+        assert!(work.peak(&packet, Bands::One).unwrap() >= layout.bytes());
         let mut done = work.process(0, packet, Bands::One);
         assert_eq!((done.seq, done.notes.pixels), (7, 35 * 21));
         match taken(&mut done)? {

@@ -4,7 +4,7 @@ use super::sums::{accumulate, add_ends, comb, integrate_along, window_sums};
 use crate::kernel::Numbers;
 use crate::kernel::dispatch::Isa;
 use crate::kernel::fixed::{UNIT, fix};
-use crate::kernel::ring::{shifted, symmetric_sum};
+use crate::kernel::ring::{shifted, symmetric_along, symmetric_sum};
 use crate::kernel::spline::Spline;
 use crate::kernel::taps::{BoxWindow, Running, Taps};
 
@@ -74,10 +74,7 @@ impl Along {
     pub fn row(&mut self, isa: Isa, padded: &[f32], n: usize, out: &mut [f32]) {
         let reach = self.reach();
         match self {
-            Self::Weights(half) => {
-                let rows: Vec<&[f32]> = shifted(padded, 2 * reach + 1, n, out.len()).collect();
-                symmetric_sum(isa, &rows, half, out);
-            }
+            Self::Weights(half) => symmetric_along(isa, padded, n, half, out),
             Self::Box { window, fixed, prefix } => {
                 fix(isa, padded, fixed);
                 accumulate(fixed, n, prefix);

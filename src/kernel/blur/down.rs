@@ -95,7 +95,7 @@ impl Down {
 
 /// Rows that are averaged at a time: each of the many rows around them is read for all of them
 /// while it is in the first-level cache.
-const BATCH: usize = 4;
+const BATCH: usize = 8;
 
 /// A weighted sum along columns.
 pub(super) struct WeightedColumns {
@@ -126,7 +126,7 @@ impl WeightedColumns {
         lines.need(source, y.saturating_sub(radius), (y + count - 1 + radius).min(height - 1));
         let at = |k: usize| (y + k).saturating_sub(radius).min(height - 1);
         let rows: Vec<&[f32]> =
-            (0..2 * radius + count).map(|k| &*lines.row(at(k)).values).collect();
+            (0..2 * radius + count).map(|k| lines.row(at(k)).values.values()).collect();
         self.ready.resize_with(BATCH, Vec::new);
         let ready = &mut self.ready[..count];
         ready.iter_mut().for_each(|row| row.resize(len, 0.0));

@@ -5,13 +5,14 @@ use crate::frame::PlaneShape;
 use crate::kernel::Rows;
 use crate::kernel::dispatch::Isa;
 use crate::kernel::fixed::fix;
+use crate::kernel::lined::Lined;
 use crate::kernel::ring::{Ring, padded};
 
 /// A row averaged along itself, in the one form that columns are averaged in, and as it came
 /// where that is needed too.
 #[derive(Default)]
 pub(super) struct Line {
-    pub values: Vec<f32>,
+    pub values: Lined,
     /// In units of 2^-24.
     pub fixed: Vec<i32>,
     pub original: Vec<f32>,
@@ -61,7 +62,9 @@ impl Lines {
 
     /// Bytes of one line.
     pub fn bytes(&self) -> u64 {
-        self.shape.row() as u64 * if self.keeps_original() { 8 } else { 4 }
+        let original = if self.keeps_original() { self.shape.row() } else { 0 };
+        let rest = if self.form == Form::Values { Lined::REST } else { 0 };
+        4 * (self.shape.row() + rest + original) as u64
     }
 
     /// Bytes of the room that making one takes.
@@ -74,8 +77,7 @@ impl Lines {
     /// Bytes that are taken now.
     #[cfg(test)]
     pub fn taken(&self) -> usize {
-        let line =
-            |l: &Line| 4 * (l.values.capacity() + l.fixed.capacity() + l.original.capacity());
+        let line = |l: &Line| l.values.bytes() + 4 * (l.fixed.capacity() + l.original.capacity());
         let room = 4 * (self.padded.capacity() + self.values.capacity());
         self.ring.all().map(line).sum::<usize>() + room + self.along.taken()
     }
@@ -96,12 +98,12 @@ impl Lines {
                 line.original.clear();
                 line.original.extend_from_slice(&pad[reach * n..reach * n + shape.row()]);
             }
-            let values = if *form == Form::Values { &mut line.values } else { &mut *values };
+            if *form == Form::Values {
+                return along.row(source.isa, pad, n, line.values.sized(shape.row()));
+            }
             values.resize(shape.row(), 0.0);
             along.row(source.isa, pad, n, values);
-            if *form == Form::Fixed {
-                fix(source.isa, values, &mut line.fixed);
-            }
+            fix(source.isa, values, &mut line.fixed);
         });
     }
 }

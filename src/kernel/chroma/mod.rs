@@ -1,5 +1,6 @@
 //! Chroma up to full size and down again, at the siting of its samples.
 
+mod bytes;
 mod fall;
 mod rise;
 
@@ -9,6 +10,7 @@ use super::dispatch::Isa;
 use super::point::{BLOCK, Colors, Step, join3, split3};
 use super::{BoxRows, Rows};
 use crate::frame::{PlaneShape, Siting};
+pub use bytes::{Edges, Through8};
 use fall::Fall;
 use rise::Rise;
 
