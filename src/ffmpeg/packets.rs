@@ -59,7 +59,8 @@ pub(super) fn packets(
     Ok(all)
 }
 
-/// When each frame of a stream is shown, in its ticks, by decoding it.
+/// When each frame of a stream is shown, in its ticks, by decoding it. One of which that is not said
+/// follows the one before as that followed the one before it, as ffmpeg has it, too.
 ///
 /// # Errors
 /// When ffprobe fails, or `cancel` says to stop now.
@@ -69,10 +70,17 @@ pub(super) fn decoded(
     stream: usize,
     cancel: &Cancel,
 ) -> Result<Vec<i64>> {
-    let mut times = Vec::new();
+    let mut times: Vec<i64> = Vec::new();
     let take = |line: &str| {
         // Side data of a frame leaves a comma behind the number, or a line without one.
-        times.extend(line.split(',').next().and_then(|n| n.parse::<i64>().ok()));
+        let time = match (line.split(',').next(), times.as_slice()) {
+            (Some("N/A"), [.., before, last]) => {
+                Some(last.saturating_add(last.saturating_sub(*before)))
+            }
+            (Some(time), _) => time.parse().ok(),
+            (None, _) => None,
+        };
+        times.extend(time);
     };
     entries(programs, (path, stream), "frame=best_effort_timestamp", cancel, take)?;
     Ok(times)

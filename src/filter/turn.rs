@@ -23,7 +23,10 @@ pub(super) static SPECS: &[Spec] = &[
         formula: "x' = iw - 1 - x",
         params: &[],
         refused: &[],
-        differs: None,
+        differs: Some(
+            "chroma that does not lie in the middle of its pixels, as in most 4:2:0 clips, is \
+             resampled to where it is said to lie; ffmpeg lets it move by a pixel",
+        ),
         examples: &["hflip"],
         build: hflip,
     },

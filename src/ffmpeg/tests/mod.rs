@@ -337,7 +337,9 @@ fn packets_that_a_cut_should_have_left_are_missed() {
     let window = Window { from: Some(Micros(1_000_000)), until: Some(Micros(2_000_000)) };
     let (cut, out) = (room.path().join("cut.mkv"), room.path().join("out.mkv"));
     Pass { window, ..Pass::lossless() }.through(&programs()[0], &source, &cut).unwrap();
-    for (wrong, lost) in [("", None), ("-frames:a 20", Some("stream 1 packets"))] {
+    let all_but_one = format!("-frames:a {}", packets(&cut, 1).lines().count() - 1);
+    let lost = Some("stream 1 packets");
+    for (wrong, lost) in [("", None), (&all_but_one, lost), ("-frames:a 20", lost)] {
         ffmpeg(&format!("-copyts -i @ -map 0 -c copy {wrong} @"), &[&cut, &out]);
         let found = differing(&source, window, &out, 25);
         let found = found.iter().find(|(_, verdict)| *verdict == Verdict::Lost);
@@ -490,11 +492,17 @@ const SHORT: Patience =
 
 /// What a decoder made of `body` gives: its frames' times, or the error.
 fn decoded(body: &str, cancel: &Cancel) -> Result<Vec<i64>, Error> {
+    decoded_in(body, cancel, &Ledger::default())
+}
+
+/// The same, with what it cost entered.
+fn decoded_in(body: &str, cancel: &Cancel, ledger: &Ledger) -> Result<Vec<i64>, Error> {
     let room = TempDir::new().unwrap();
     let source = small(room.path());
     let clip = probed(&programs()[0], &source).unwrap();
     let pixels = Pixels::of(clip.main_video().unwrap().1, &Wishes::default()).unwrap();
-    let programs = stub(room.path(), body, &Ledger::default());
+    let programs = stub(room.path(), body, ledger);
+    ledger.take();
     let pool = BufferPool::new(4);
     let mut decoder =
         Decoder::start(Decode { patience: SHORT, ..whole(&programs, &clip, &pixels) })?;
@@ -562,6 +570,34 @@ fn frames_of_one_time_are_shown_a_tick_apart() {
     let times = [7, 8, 8, 8, 12].into_iter().zip(0..).map(|(pts, n)| says(n, pts));
     let body = format!("{FRAMES}\n{}", times.collect::<Vec<_>>().join("\n"));
     assert_eq!(decoded(&body, &Cancel::default()), Ok(vec![7, 8, 9, 10, 12]));
+}
+
+#[test]
+fn frames_that_go_back_in_time_are_shown_a_tick_apart_and_counted() {
+    let says = |n: u8, pts: u8| {
+        format!("head -c 384 /dev/zero; echo 'n: {n} pts: {pts} s:16x16 i:P iskey:1' >&2")
+    };
+    let times = [7, 9, 5, 6, 10, 13].into_iter().zip(0..).map(|(pts, n)| says(n, pts));
+    let body = format!("{FRAMES}\n{}", times.collect::<Vec<_>>().join("\n"));
+    let ledger = Ledger::default();
+    let times = decoded_in(&body, &Cancel::default(), &ledger);
+    assert_eq!(times, Ok(vec![7, 9, 10, 11, 12, 13]));
+    let [decoder] = <[_; 1]>::try_from(ledger.take()).expect("one decoder");
+    assert_eq!(decoder.errors, 1, "one of these is before the one in front of it");
+    assert!(decoder.first_errors[0].contains("frame 2 goes back in time"), "{decoder:?}");
+}
+
+#[test]
+fn times_that_program_streams_do_not_say_are_found() {
+    let room = TempDir::new().unwrap();
+    let (source, out) = (room.path().join("a.mkv"), room.path().join("a.mpg"));
+    // Several frames fit into one of its packets, of which the first alone has a time.
+    ffmpeg("-f lavfi -i color=s=48x32:r=25:d=2 -c:v mpeg2video -bf 2 @", &[&source]);
+    ffmpeg("-i @ -c copy @", &[&source, &out]);
+    let text = ffmpeg("-copyts -i @ -map 0 -c copy -f framemd5 -", &[&out]);
+    assert!(text.contains("-9223372036854775808"), "{text}");
+    let found = differing(&source, Window::default(), &out, 50);
+    assert!(found.iter().all(|(_, verdict)| *verdict != Verdict::Lost), "{found:?}");
 }
 
 #[test]
