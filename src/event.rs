@@ -61,6 +61,8 @@ pub enum Loss {
     Colors,
     /// The format is the source's, but not the way in which it was compressed, which is not written.
     Compression,
+    /// A clip's decoder reported errors.
+    Damage,
 }
 
 /// What one stage did in its lifetime. Seconds are summed over its threads:

@@ -136,6 +136,7 @@ pub fn loss_name(loss: Loss) -> &'static str {
         Loss::ColorModel => "CMYK or Lab",
         Loss::Palette => "palette",
         Loss::Colors => "colours beyond 256",
+        Loss::Damage => "what was damaged",
         Loss::Compression => "kind of compression",
         Loss::Text => "text entries",
     }

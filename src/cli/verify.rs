@@ -3,27 +3,26 @@
 use lumaloom::error::{Kind, Result};
 use lumaloom::ffmpeg::{Row, Verdict};
 use lumaloom::link::Cancel;
-use lumaloom::observe::Report;
 
 use super::args::{ProgressArg, SayArgs};
 use super::clip::{ClipOut, Movie, Planned};
 use super::{code, say};
 
-/// Compares a clip with its finished render of `frames` frames, and gives the exit code. `report`
-/// is the run's.
+/// Compares a clip with its finished render of `frames` frames, and gives the exit code. `damage` is
+/// what decoders found wrong with the clip.
 ///
 /// # Errors
 /// When one of them cannot be read, or stdout cannot be written.
 pub fn run(
     (movie, planned): (&Movie, &Planned),
     (output, frames): (&ClipOut, u64),
-    report: &Report,
+    damage: Option<String>,
     args: &SayArgs,
     cancel: &Cancel,
 ) -> Result<u8> {
     let mut rows = movie.verify(output, planned, frames, cancel)?;
     // What a damaged clip lost was never seen: that nothing was lost cannot be said of it.
-    rows.extend(report.damage().map(|damage| Row::lost("decoding", &damage)));
+    rows.extend(damage.map(|damage| Row::lost("decoding", &damage)));
     print(&rows, args)
 }
 

@@ -93,7 +93,13 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let movie = input.as_ref().and_then(ClipIn::movie).zip(planned.as_ref());
     let (Some((movie, planned)), 0, true) = (movie, code, args.verify) else { return Ok(code) };
     let report = tally.report(Outcome::Complete);
-    verify::run((movie, planned), (&render.output, report.done), &report, &args.say, &cancel)
+    verify::run(
+        (movie, planned),
+        (&render.output, report.done),
+        report.damage(),
+        &args.say,
+        &cancel,
+    )
 }
 
 /// Whether the output is one for what else is asked for.

@@ -217,6 +217,32 @@ fn another_recipe_with_y_begins_anew_and_a_damaged_segment_is_rendered_again() {
 }
 
 #[test]
+fn damage_of_a_segment_that_an_earlier_run_finished_is_remembered() {
+    let place = Place::new();
+    ffmpeg(
+        &place,
+        "-f lavfi -i testsrc2=s=160x120:r=10:d=4 -c:v libx264 -g 10 -bf 0 -pix_fmt yuv420p a.mkv",
+    );
+    let mut bytes = fs::read(place.path("a.mkv")).expect("a clip");
+    let eighth = bytes.len() / 8;
+    bytes[eighth..eighth + 1000].fill(0xff);
+    fs::write(place.path("a.mkv"), bytes).expect("a file");
+    let line = format!("video a.mkv -o b.mkv --codec ffv1 -f {} -j 1 --chunks 4", slow());
+    let mut child = start(&place, &line, "b.mkv", 2);
+    signal(&child, Signal::KILL);
+    child.wait().expect("an end");
+    let done = place.line(&format!("{line} --resume --verify")).code(1);
+    assert!(
+        done.stderr.contains("earlier run reported errors in segment 1 of 4"),
+        "{}",
+        done.stderr
+    );
+    assert!(!done.stderr.contains("damaged  the decoder"), "this run met none: {}", done.stderr);
+    let row = done.stdout.lines().find(|line| line.starts_with("decoding"));
+    assert!(row.is_some_and(|row| row.ends_with("lost")), "{}", done.stdout);
+}
+
+#[test]
 fn ctrl_c_keeps_what_is_finished() {
     let place = long("mkv");
     for mode in MODES {

@@ -10,17 +10,24 @@ pub struct Counted<'a> {
     before: u64,
     begun: AtomicBool,
     pixels: AtomicU64,
+    damaged: AtomicBool,
 }
 
 impl<'a> Counted<'a> {
     /// A segment with so many frames before it.
     pub fn new(observer: &'a dyn Observer, before: u64) -> Self {
-        Self { observer, before, begun: AtomicBool::new(false), pixels: AtomicU64::new(0) }
+        let (begun, damaged) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { observer, before, begun, pixels: AtomicU64::new(0), damaged }
     }
 
     /// Whether a frame was read.
     pub fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Whether its decoder reported errors.
+    pub fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// Pixels of the frames that are done.
@@ -46,10 +53,14 @@ impl Observer for Counted<'_> {
             }
             // Said once for the whole run, or of no frame.
             Event::Planned { .. } | Event::Estimated { .. } => return,
+            Event::HelperEnded(helper) => {
+                if helper.name == "decoder" && helper.errors > 0 {
+                    self.damaged.store(true, Ordering::Relaxed);
+                }
+            }
             Event::StageStarted { .. }
             | Event::StageEnded(_)
             | Event::StageFailed { .. }
-            | Event::HelperEnded(_)
             | Event::Sample { .. }
             | Event::Warning { .. } => {}
         }

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lumaloom::error::{Error, Result, shown};
+use lumaloom::event::Loss;
 use lumaloom::journal::{Entry, FOLDER, Journal, Outcome, Past, Run};
 use lumaloom::sink::owner::{self, Owner};
 
@@ -35,6 +36,8 @@ pub struct Folder {
     pixels: u64,
     /// The frames of each finished segment.
     finished: Mutex<BTreeMap<usize, u64>>,
+    /// Which of those that an earlier run finished are of a damaged part of the clip.
+    damaged: Vec<usize>,
 }
 
 /// The folder for an output: beside it.
@@ -78,11 +81,16 @@ impl Folder {
                 let _ = fs::remove_dir_all(path.join(FOLDER)).and_then(|()| fs::remove_dir(&path));
             }
         })?;
-        let mut finished = BTreeMap::new();
+        let (mut finished, mut damaged) = (BTreeMap::new(), Vec::new());
         match past.filter(|_| keep) {
             Some(past) => {
-                let of = |at| Some((at, frames(&path, &past, &run, at, pixels)?));
-                finished.extend((0..count).filter_map(of));
+                for at in 0..count {
+                    let Some((frames, hurt)) = frames(&path, &past, &run, at, pixels) else {
+                        continue;
+                    };
+                    finished.insert(at, frames);
+                    damaged.extend(hurt.then_some(at));
+                }
             }
             None => {
                 segments(&path)?
@@ -98,7 +106,7 @@ impl Folder {
             }
         }
         let journal = Journal::open(&path, &run)?;
-        Ok(Self { path, journal, owner, pixels, finished: Mutex::new(finished) })
+        Ok(Self { path, journal, owner, pixels, finished: Mutex::new(finished), damaged })
     }
 
     /// The file of a segment, 0...
@@ -111,6 +119,11 @@ impl Folder {
         self.state().keys().copied().collect()
     }
 
+    /// Which of those that an earlier run finished are of a damaged part of the clip.
+    pub fn damaged(&self) -> &[usize] {
+        &self.damaged
+    }
+
     /// How many frames they have.
     pub fn frames(&self) -> u64 {
         self.state().values().sum()
@@ -121,12 +134,12 @@ impl Folder {
         self.owner.warning()
     }
 
-    /// Takes note of a segment whose file is in place, with so many pixels in all its frames.
-    /// Called concurrently.
+    /// Takes note of a segment whose file is in place, with so many pixels in all its frames, and
+    /// of what was lost. Called concurrently.
     ///
     /// # Errors
     /// `System`.
-    pub fn add(&self, at: usize, pixels: u64) -> Result<()> {
+    pub fn add(&self, at: usize, pixels: u64, losses: Vec<Loss>) -> Result<()> {
         let path = self.file(at);
         let bytes = fs::metadata(&path).map_err(|e| Error::io("find", &path, &e))?.len();
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -140,7 +153,7 @@ impl Folder {
             recipe: run.recipe.hash,
             unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
             number: Some(at as u64 + 1),
-            outcome: Outcome::Done { output, bytes, pixels, losses: Vec::new() },
+            outcome: Outcome::Done { output, bytes, pixels, losses },
         })?;
         // An hour of work in one line.
         self.journal.checkpoint()?;
@@ -189,12 +202,14 @@ fn subject(at: usize) -> PathBuf {
     format!("segment {}", at + 1).into()
 }
 
-/// The frames of a segment that an earlier run finished and that is as it left it.
-fn frames(folder: &Path, past: &Past, run: &Run, at: usize, pixels: u64) -> Option<u64> {
-    match past.get(run, &subject(at))?.outcome {
-        Outcome::Done { bytes, pixels: all, .. } => {
+/// The frames of a segment that an earlier run finished and that is as it left it, and whether it
+/// is of a damaged part.
+fn frames(folder: &Path, past: &Past, run: &Run, at: usize, pixels: u64) -> Option<(u64, bool)> {
+    match &past.get(run, &subject(at))?.outcome {
+        Outcome::Done { bytes, pixels: all, losses, .. } => {
             let data = fs::symlink_metadata(file(folder, at)).ok()?;
-            (data.is_file() && data.len() == bytes).then_some(all / pixels)
+            let frames = (all / pixels, losses.contains(&Loss::Damage));
+            (data.is_file() && data.len() == *bytes).then_some(frames)
         }
         Outcome::Failed { .. } => None,
     }

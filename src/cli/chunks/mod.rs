@@ -13,9 +13,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use lumaloom::error::{Error, Kind, Result};
-use lumaloom::event::{Event, Observer};
+use lumaloom::event::{Event, Loss, Observer};
 use lumaloom::exec::processes::quoted;
-use lumaloom::ffmpeg::{Muxer, Segment, Window, Words, fit, span};
+use lumaloom::ffmpeg::{Ledger, Muxer, Segment, Window, Words, fit, span};
 use lumaloom::journal::{Others, Recipe, Run};
 use lumaloom::link::{Cancel, Ended};
 use lumaloom::observe::{Head, Outcome, Unit};
@@ -182,7 +182,8 @@ impl<'a> Chunks<'a> {
         let source = (self.movie, self.planned);
         let result = (&self.render.output, folder.frames());
         let report = tally.report(Outcome::Complete);
-        verify::run(source, result, &report, &self.args.say, self.cancel)
+        let damage = report.damage().or_else(|| self.damaged(&folder));
+        verify::run(source, result, damage, &self.args.say, self.cancel)
     }
 
     /// The folder of segments, owned, with those that an earlier run finished.
@@ -253,8 +254,8 @@ impl<'a> Chunks<'a> {
     /// Renders a segment.
     fn one(&self, at: usize, folder: &Folder, epoch: Epoch, observer: &dyn Observer) -> Result<()> {
         let segment = &self.segments[at];
-        let input = ClipIn::Movie(Box::new(self.movie.part(segment.window)));
         let render = self.rendering(self.part(segment.window, folder.file(at)))?;
+        let input = ClipIn::Movie(Box::new(self.movie.part(segment.window, &render.ledger)));
         let before = self.segments[..at].iter().map(|segment| segment.frames).sum();
         let counted = Counted::new(observer, before);
         let ended = render.run(Some(&input), epoch, &counted, self.cancel);
@@ -274,19 +275,22 @@ impl<'a> Chunks<'a> {
                 if let Some(other) = folder.finished().first() {
                     fit([&folder.file(at), &folder.file(*other)], [at + 1, other + 1])?;
                 }
-                folder.add(at, counted.pixels())
+                let damage = counted.is_damaged().then_some(Loss::Damage);
+                folder.add(at, counted.pixels(), damage.into_iter().collect())
             }
             Ended::Stopped => Err(self.cancel.error()),
         }
     }
 
     fn rendering(&self, job: ClipJob) -> Result<Render> {
-        let Render { output, target, ledger, encoder, .. } = self.render;
+        let Render { output, target, encoder, .. } = self.render;
+        // Its own: others render beside it.
+        let ledger = Ledger::default();
         let threads = job.clip.ffmpeg_threads.map(usize::from);
-        let file = ClipOut::new(&job.output, job.clobber, &job.encoding, threads, ledger)?;
+        let file = ClipOut::new(&job.output, job.clobber, &job.encoding, threads, &ledger)?;
         let takes = output.takes().cloned();
         let output = file.segment(self.seam, output.upright()).taking(takes);
-        let (target, ledger, encoder) = (target.clone(), ledger.clone(), encoder.clone());
+        let (target, encoder) = (target.clone(), encoder.clone());
         Ok(Render { job, output, target, ledger, encoder })
     }
 
@@ -301,6 +305,7 @@ impl<'a> Chunks<'a> {
     fn remarks(&self, folder: &Folder) -> Result<Vec<String>> {
         let mut remarks = self.render.remarks(self.input, self.planned)?;
         remarks.extend(folder.warning());
+        remarks.extend(self.damaged(folder));
         remarks.extend(self.fewer());
         let (asked, got) = (self.args.chunking.workers.map_or(1, NonZeroUsize::get), self.workers);
         remarks.extend(
@@ -319,6 +324,14 @@ impl<'a> Chunks<'a> {
             "the segments have {frames} frames, and the container counts {counted}: some may be there \
              twice (--verify looks, one pass has none twice)"
         ))
+    }
+
+    /// What an earlier run found wrong with the clip.
+    fn damaged(&self, folder: &Folder) -> Option<String> {
+        let segments: Vec<String> = folder.damaged().iter().map(|at| self.named(*at)).collect();
+        (!segments.is_empty()).then(|| {
+            format!("the decoder of an earlier run reported errors in {}", segments.join(", "))
+        })
     }
 
     fn fewer(&self) -> Option<String> {

@@ -97,9 +97,10 @@ impl Movie {
         Ok(told(codec, self.video()?, words))
     }
 
-    /// A part of it alone.
-    pub fn part(&self, window: Window) -> Self {
+    /// A part of it alone, whose costs are entered in `ledger`.
+    pub fn part(&self, window: Window, ledger: &Ledger) -> Self {
         let mut part = self.clone();
+        part.programs = self.programs.entered_in(ledger);
         part.window = window;
         part
     }

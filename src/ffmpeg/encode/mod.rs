@@ -123,11 +123,12 @@ const COUNTING: &[&str] = &[
     "h263",
     "h263p",
     "dvvideo",
+    "libtheora",
 ];
 /// Containers for which ffmpeg chooses one of them.
 const COUNTED: &[&str] = &[
     "ts", "mts", "m2ts", "m2t", "mpg", "mpeg", "vob", "m1v", "m2v", "avi", "flv", "wmv", "asf",
-    "dv", "3gp", "mxf",
+    "dv", "3gp", "mxf", "ogv",
 ];
 
 /// What an MP4 of ffmpeg's counts in, per second.

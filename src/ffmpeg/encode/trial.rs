@@ -32,19 +32,41 @@ const DIVISOR: u32 = 64;
 
 /// Encoders other than those that count frames which spend ffmpeg's usual bits where nobody says
 /// how many, and so look poor.
-const THRIFTY: &[&str] = &["mjpeg", "libtheora", "amv", "snow"];
+const THRIFTY: &[&str] = &["mjpeg", "amv", "snow"];
 /// Options that say how many.
 const SPENDING: &[&str] = &["-b", "-b:v", "-vb", "-q", "-q:v", "-qscale", "-qscale:v", "-maxrate"];
 
+/// Options that choose encoder, container and pixel format, or filters in place of ours.
+const CHOOSING: &[&str] = &[
+    "-c",
+    "-codec",
+    "-vcodec",
+    "-f",
+    "-pix_fmt",
+    "-vf",
+    "-filter",
+    "-filter_complex",
+    "-lavfi",
+    "-map",
+];
+
 impl Encode<'_> {
     /// Tries it out, in a folder for what is thrown away, with a small frame or else with one of
-    /// the real size. `None` where that tells nothing: options after `--` may speak of streams
-    /// that are not there, and a folder for what is thrown away may be full.
+    /// the real size, and without the words after `--`: these may name files that it would write.
+    /// `None` where that tells nothing: where such words choose format or encoder, or may be what
+    /// it lacks, and where a folder for what is thrown away is full.
     ///
     /// # Errors
     /// `Usage` with what ffmpeg says: encoder, options, pixel format, size and container do not go
     /// together. When `cancel` says to stop now.
     pub fn trial(&self, out: &Path, cancel: &Cancel) -> Result<Option<Trial>> {
+        let chosen = |word: &OsString| {
+            let name = word.to_str().and_then(|word| word.split(':').next()).unwrap_or_default();
+            CHOOSING.contains(&name)
+        };
+        if self.extra.iter().any(chosen) {
+            return Ok(None);
+        }
         let size = self.layout.size();
         let small = Size::new(shortened(size.width), shortened(size.height));
         let again = |e: Error, job: &Self, of: Size, helps: bool| {
@@ -72,8 +94,8 @@ impl Encode<'_> {
         let layout = Layout::new(size, self.layout.model(), self.layout.depth())?;
         // Nothing beside the frame.
         let (copies, display, last) = (None, None, None);
-        let (first, origin) = (0, Origin::Clip);
-        let job = Self { copies, display, last, first, origin, layout, ..self.clone() };
+        let (first, origin, extra) = (0, Origin::Clip, Vec::new());
+        let job = Self { copies, display, last, first, origin, extra, layout, ..self.clone() };
         let said = Arc::new(Mutex::new(Heard::default()));
         let hear = said.clone();
         let on_line = move |line: &str| {
