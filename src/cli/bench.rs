@@ -9,7 +9,7 @@ use lumaloom::bench::{compare, table};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::processes::quoted;
 use lumaloom::sink::check::file_can_be_made;
-use lumaloom::stage::{Cancel, Level, Reason};
+use lumaloom::stage::Cancel;
 
 use super::args::{BenchArgs, ModeArg};
 use super::job::word;
@@ -36,11 +36,8 @@ pub fn run(args: &BenchArgs, arguments: &[OsString]) -> Result<u8> {
         runs: args.measure.runs,
         max_seconds: args.measure.max_time.map(|time| time.as_secs_f64()),
     };
-    let stop = cancel.clone();
-    // Half a measurement is none, so the first signal stops at once; what was made on the way
-    // is still removed.
-    let _signals = signals::Watch::start(move |_| stop.raise(Level::Now, Reason::User))
-        .map_err(|e| Error::system(format!("failed to listen for signals: {e}")))?;
+    // What was made on the way is still removed.
+    let _signals = signals::Watch::at_once(&cancel)?;
     let mut runs = Runs::new(&*subject, args, &cancel);
     for note in subject.notes().iter().filter(|_| !args.measure.quiet) {
         say::line(&format!("warning: {note}"));

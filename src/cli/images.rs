@@ -27,6 +27,7 @@ use super::args::{ImagesArgs, ModeArg, SayArgs};
 use super::commands::{self, Lists};
 use super::job::{Earlier, Job, Out, word};
 use super::report::last_report;
+use super::signals::Watch as SignalWatch;
 use super::watch::{Kept, Watch};
 use super::{assemble, dry_run, say};
 
@@ -221,7 +222,8 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
     let report = begun.owner.as_ref().map(|_| last_report(job.out.path()));
     let kept = Kept { report, journal: journal.clone() };
     let (cancel, epoch) = (Cancel::default(), Epoch::start());
-    let watch = Watch::start(args, head, kept, epoch, &cancel)?;
+    let signals = SignalWatch::at_once(&cancel)?;
+    let watch = Watch::start(args, head, kept, epoch, (&cancel, &signals))?;
     for event in begun.news(job) {
         watch.observer().on(&event);
     }

@@ -4,9 +4,11 @@
 //! an error value of `write`. So that a file over the user's limit is one too, SIGXFSZ is caught.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use lumaloom::error::{Error, Result};
+use lumaloom::stage::{Cancel, Level, Reason};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::{Handle, Signals};
 
@@ -14,7 +16,17 @@ use signal_hook::iterator::{Handle, Signals};
 pub struct Watch {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
+    answers: Answers,
 }
+
+/// What is done at a signal; the last one counts.
+#[derive(Clone, Default)]
+struct Answers(Arc<Mutex<Vec<Answer>>>);
+
+type Answer = Box<dyn FnMut(Turn) + Send>;
+
+/// Another answer, until this is dropped.
+pub struct Meanwhile(Answers);
 
 /// Which signal of the run it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,20 +56,53 @@ impl Watch {
     ///
     /// # Errors
     /// When the handlers or the thread cannot be had.
-    pub fn start(mut on_signal: impl FnMut(Turn) + Send + 'static) -> io::Result<Self> {
+    pub fn start(on_signal: impl FnMut(Turn) + Send + 'static) -> Result<Self> {
+        let failed = |e: io::Error| Error::system(format!("failed to listen for signals: {e}"));
         // `nohup` and a shell's background jobs ignore some on purpose.
         let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
-        let mut signals = Signals::new(heard)?;
+        let mut signals = Signals::new(heard).map_err(failed)?;
         let handle = signals.handle();
+        let answers = Answers::default();
+        answers.all().push(Box::new(on_signal));
+        let asked = answers.clone();
         let body = move || {
             let mut turn = Turn::First;
             for _ in signals.forever() {
-                on_signal(turn);
+                if let Some(answer) = asked.all().last_mut() {
+                    answer(turn);
+                }
                 turn = Turn::Again;
             }
         };
-        let thread = std::thread::Builder::new().name("signals".into()).spawn(body)?;
-        Ok(Self { handle, thread: Some(thread) })
+        let thread = std::thread::Builder::new().name("signals".into()).spawn(body);
+        Ok(Self { handle, thread: Some(thread.map_err(failed)?), answers })
+    }
+
+    /// One that stops at once, on the user's behalf: half of what goes on is of no use.
+    ///
+    /// # Errors
+    /// As for [`Watch::start`].
+    pub fn at_once(cancel: &Cancel) -> Result<Self> {
+        let stop = cancel.clone();
+        Self::start(move |_| stop.raise(Level::Now, Reason::User))
+    }
+
+    /// Answers with this, until what is given back is dropped.
+    pub fn meanwhile(&self, on_signal: impl FnMut(Turn) + Send + 'static) -> Meanwhile {
+        self.answers.all().push(Box::new(on_signal));
+        Meanwhile(self.answers.clone())
+    }
+}
+
+impl Answers {
+    fn all(&self) -> MutexGuard<'_, Vec<Answer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Meanwhile {
+    fn drop(&mut self) {
+        self.0.all().pop();
     }
 }
 
@@ -101,13 +146,20 @@ mod tests {
     #[test]
     fn the_first_signal_and_the_next_are_told_apart() {
         let (tx, rx) = mpsc::channel();
-        let watch = Watch::start(move |turn| tx.send(turn).unwrap()).unwrap();
-        let mut heard = Vec::new();
-        for _ in 0..2 {
+        let tell = |who: &'static str| {
+            let tx = tx.clone();
+            move |turn| tx.send((who, turn)).unwrap()
+        };
+        let raised = || {
             signal_hook::low_level::raise(SIGHUP).unwrap();
-            heard.push(rx.recv_timeout(Duration::from_secs(5)).unwrap());
-        }
-        assert_eq!(heard, [Turn::First, Turn::Again]);
+            rx.recv_timeout(Duration::from_secs(5)).unwrap()
+        };
+        let watch = Watch::start(tell("before")).unwrap();
+        let during = watch.meanwhile(tell("during"));
+        drop(tx);
+        assert_eq!(raised(), ("during", Turn::First));
+        drop(during);
+        assert_eq!(raised(), ("before", Turn::Again));
         drop(watch);
         assert!(rx.recv().is_err(), "the thread has ended");
     }

@@ -17,6 +17,7 @@ use super::clip::{ClipIn, Kind, STDIO};
 use super::clip_job::ClipJob;
 use super::job::word;
 use super::render::Render;
+use super::signals::Watch as SignalWatch;
 use super::watch::{Kept, Watch};
 use super::{rehearse, verify};
 
@@ -26,6 +27,8 @@ use super::{rehearse, verify};
 /// What stopped it; then there is no output.
 pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let cancel = Cancel::default();
+    let signals = SignalWatch::at_once(&cancel)?;
+    let stop = (&cancel, &signals);
     chunks::check(args)?;
     let mut render = Render::new(ClipJob::new(args)?)?;
     fits(args, &render)?;
@@ -51,7 +54,7 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
         render.try_encoder(input, planned, &cancel)?;
     }
     if let (Some(count), Some((input, planned))) = (args.chunking.chunks, known) {
-        return Chunks::new(args, &render, (input, planned), count, &cancel)?.run(arguments);
+        return Chunks::new(args, &render, (input, planned), count, stop)?.run(arguments);
     }
     if let (Some((input, planned)), true) = (known, dry) {
         return rehearse::run(&render, input, planned, &[]);
@@ -71,7 +74,7 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     };
     let kept = Kept { report: None, journal: None };
     let epoch = Epoch::start();
-    let watch = Watch::start(&args.say, head, kept, epoch, &cancel)?;
+    let watch = Watch::start(&args.say, head, kept, epoch, stop)?;
     if let Some((input, planned)) = known {
         for text in render.remarks(input, planned)? {
             watch.observer().on(&Event::Warning { text });

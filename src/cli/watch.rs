@@ -14,7 +14,7 @@ use lumaloom::stage::{Cancel, Ended, Epoch};
 
 use super::args::{ProgressArg, SayArgs};
 use super::progress::{Look, Progress, Quiet, stopping};
-use super::signals::Watch as SignalWatch;
+use super::signals::{Meanwhile, Watch as SignalWatch};
 use super::summary::{self, Detail};
 use super::value::count;
 use super::{code, say};
@@ -38,23 +38,23 @@ pub struct Watch {
     fan: Fan,
     detail: Detail,
     quiet: Quiet,
-    // Dropped in this order: no signal is answered after the last checkpoint.
-    _signals: SignalWatch,
+    // Dropped in this order: no signal is said to let work end after the last checkpoint.
+    _signals: Meanwhile,
     checkpoint: Option<Checkpoint>,
     kept: Option<PathBuf>,
 }
 
 impl Watch {
-    /// Starts to listen.
+    /// Starts to listen; until it ends, the first signal lets work end.
     ///
     /// # Errors
-    /// `System` when a thread or a signal handler cannot be had.
+    /// `System` when a thread cannot be had.
     pub fn start(
         say: &SayArgs,
         head: Head,
         kept: Kept,
         epoch: Epoch,
-        cancel: &Cancel,
+        (cancel, signals): (&Cancel, &SignalWatch),
     ) -> Result<Self> {
         let failed = |e: std::io::Error| Error::system(format!("failed to start to listen: {e}"));
         let quiet = if say.quiet { Quiet::Yes } else { Quiet::No };
@@ -87,7 +87,7 @@ impl Watch {
                 shown.say(&stopping(shown.done(), unit));
             }
         };
-        let signals = SignalWatch::start(on_signal).map_err(failed)?;
+        let signals = signals.meanwhile(on_signal);
         let flush = flush(&kept, &tally, &progress);
         let checkpoint = Checkpoint::start(INTERVAL, flush).map_err(failed)?;
         Ok(Self {

@@ -29,6 +29,7 @@ use super::clip::{ClipIn, ClipOut, Kind as Output, Movie, Pieces, Planned, STDIO
 use super::clip_job::ClipJob;
 use super::job::{Pool, word};
 use super::render::Render;
+use super::signals::Watch as SignalWatch;
 use super::watch::{Kept, Watch};
 use super::{rehearse, verify};
 use count::Counted;
@@ -66,6 +67,7 @@ pub struct Chunks<'a> {
     movie: &'a Movie,
     planned: &'a Planned,
     cancel: &'a Cancel,
+    signals: &'a SignalWatch,
     count: NonZeroUsize,
     workers: usize,
     segments: Vec<Segment>,
@@ -84,7 +86,7 @@ impl<'a> Chunks<'a> {
         render: &'a Render,
         (input, planned): (&'a ClipIn, &'a Planned),
         count: NonZeroUsize,
-        cancel: &'a Cancel,
+        (cancel, signals): (&'a Cancel, &'a SignalWatch),
     ) -> Result<Self> {
         let refused = |why: &str| Err(Error::usage(format!("--chunks {count}: {why}")));
         let (Some(movie), Output::Clip) = (input.movie(), render.output.kind()) else {
@@ -124,6 +126,7 @@ impl<'a> Chunks<'a> {
             movie,
             planned,
             cancel,
+            signals,
             count,
             workers,
             segments,
@@ -153,7 +156,13 @@ impl<'a> Chunks<'a> {
             failed_before: Vec::new(),
         };
         let epoch = Epoch::start();
-        let watch = Watch::start(&self.args.say, head, Kept::default(), epoch, self.cancel)?;
+        let watch = Watch::start(
+            &self.args.say,
+            head,
+            Kept::default(),
+            epoch,
+            (self.cancel, self.signals),
+        )?;
         let observer = watch.observer();
         for text in self.remarks(&folder)? {
             observer.on(&Event::Warning { text });

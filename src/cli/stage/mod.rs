@@ -132,7 +132,7 @@ fn at_signals(name: StageName, cancel: &Cancel) -> Result<SignalWatch> {
             cancel.raise(lumaloom::link::Level::Now, lumaloom::link::Reason::User);
         }
     };
-    SignalWatch::start(act).map_err(|e| Error::system(format!("failed to listen for signals: {e}")))
+    SignalWatch::start(act)
 }
 
 /// Who a stage talks to: its parent on a descriptor, or a person on stderr.
