@@ -109,6 +109,13 @@ pub struct HelperReport {
     pub first_errors: Vec<String>,
 }
 
+impl HelperReport {
+    /// Whether it is a decoder that found its clip damaged.
+    pub fn is_damage(&self) -> bool {
+        self.name == "decoder" && self.errors > 0
+    }
+}
+
 /// Something happened. In process mode these cross to the parent as JSON lines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

@@ -1,6 +1,7 @@
 //! What ffmpeg is told to make of frames where `--pix-fmt` or an encoder wants others, and what
 //! those mean.
 
+use super::named::{Family, grid, is_named_full};
 use super::pixels::{matrix_word, range_word, siting_word};
 use super::stream::ColorTags;
 use crate::frame::{Matrix, Range, Siting, Subsampling};
@@ -34,51 +35,67 @@ pub(super) struct Given<'a> {
     pub field: Option<&'static str>,
 }
 
-/// What the samples of a pixel format are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
-    /// Luma and chroma.
-    Ycbcr,
-    /// Red, green and blue, or a palette of them.
-    Rgb,
-    /// One value, with alpha or without.
-    Gray,
+/// What frames are to become. What a goal does not say YCbCr keeps, on the grid that it has; what
+/// becomes YCbCr is limited then, and new chroma lies on the left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Goal<'a> {
+    /// ffmpeg's name of the format.
+    pub format: &'a str,
+    /// The range, where the format's name does not say it.
+    pub range: Option<Range>,
+    /// The matrix.
+    pub matrix: Option<Matrix>,
+    /// Where chroma lies.
+    pub siting: Option<Siting>,
 }
 
-impl Family {
-    /// By ffmpeg's name: formats that there is no layout for can be converted, too.
-    pub(super) fn of(format: &str) -> Self {
-        const RGB: &[&str] =
-            &["rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "x2", "pal8", "bayer"];
-        // `ya8` and its kin, but not `yuv`.
-        const GRAY: &[&str] = &["gray", "ya8", "ya16", "mono"];
-        let is = |names: &[&str]| names.iter().any(|name| format.starts_with(name));
-        match () {
-            () if is(RGB) => Self::Rgb,
-            () if is(GRAY) => Self::Gray,
-            () => Self::Ycbcr,
-        }
+/// Steps between YCbCr of two kinds, where the scaler would leave the matrix or the place of
+/// chroma as it was; finer than what comes and goes.
+const RGB: &str = "gbrp16le";
+const WHOLE_CHROMA: &str = "yuv444p16le";
+
+impl<'a> Goal<'a> {
+    /// The format of this name, and nothing else.
+    pub(super) fn format(format: &'a str) -> Self {
+        Self { format, range: None, matrix: None, siting: None }
     }
 }
 
 impl Conversion {
-    /// The conversion to the format of this name. YCbCr keeps its range unless another `comes_to`,
-    /// what becomes YCbCr is limited unless it does. `matrix` is asked for the one that YCbCr has, or is to have, where
-    /// it plays a part.
-    pub(super) fn new(
-        given: &Given<'_>,
-        to: &str,
-        comes_to: Option<Range>,
-        matrix: impl FnOnce() -> Matrix,
-    ) -> Self {
+    /// The conversion to a goal. `matrix` is asked for the one that YCbCr has, or is to have where
+    /// the goal does not say, if it plays a part.
+    pub(super) fn new(given: &Given<'_>, goal: &Goal<'_>, matrix: impl FnOnce() -> Matrix) -> Self {
+        let (had, has) = (grid(given.format), grid(goal.format));
+        if [given.format, goal.format].map(Family::of) != [Family::Ycbcr; 2] {
+            return Self::direct(given, goal, Some(matrix()));
+        }
+        let own = goal.matrix.map(|_| matrix());
+        let siting = goal.siting.filter(|_| had == has && had != Subsampling::S444);
+        let step = match siting {
+            _ if goal.matrix != own => RGB,
+            Some(siting) if siting != given.siting => WHOLE_CHROMA,
+            _ => return Self::direct(given, goal, None),
+        };
+        let first = Self::direct(given, &Goal::format(step), own);
+        let range = Some(goal.range.unwrap_or(given.range));
+        // The fields were said.
+        let between = Given { format: step, color: &first.color, field: None, ..*given };
+        let then = Self::direct(&between, &Goal { range, ..*goal }, goal.matrix);
+        Self { filter: format!("{},{}", first.filter, then.filter), color: then.color }
+    }
+
+    /// By one scaler.
+    fn direct(given: &Given<'_>, goal: &Goal<'_>, matrix: Option<Matrix>) -> Self {
+        let to = goal.format;
         let (from, into) = (Family::of(given.format), Family::of(to));
-        let usual = if from == Family::Ycbcr { given.range } else { Range::Limited };
-        let comes_to = comes_to.unwrap_or(usual);
-        let matrix = (from != Family::Ycbcr || into != Family::Ycbcr).then(matrix);
-        let comes_to = if is_named_full(to) { Range::Full } else { comes_to };
         let (had, has) = (grid(given.format), grid(to));
+        let usual = if from == Family::Ycbcr { given.range } else { Range::Limited };
+        let comes_to = if is_named_full(to) { Range::Full } else { goal.range.unwrap_or(usual) };
+        // With both ends YCbCr it stays.
+        let matrix = matrix.filter(|_| (from, into) != (Family::Ycbcr, Family::Ycbcr));
         // A chroma grid that stays keeps its place.
-        let siting = if had == has { given.siting } else { Siting::Left };
+        let kept = if had == has { given.siting } else { Siting::Left };
+        let siting = goal.siting.unwrap_or(kept);
         let mut how =
             vec![side("in", from, given.range, matrix), side("out", into, comes_to, matrix)];
         if had != has {
@@ -150,24 +167,5 @@ fn tags(
         }
         (Family::Ycbcr, _) => ColorTags { range: None, matrix: None, ..own },
         _ => own,
-    }
-}
-
-/// Whether a format is full range by its name.
-pub(super) fn is_named_full(format: &str) -> bool {
-    format.starts_with("yuvj")
-}
-
-/// How a format subsamples chroma, by ffmpeg's name.
-pub(super) fn grid(format: &str) -> Subsampling {
-    let has = |signs: &[&str]| signs.iter().any(|sign| format.contains(sign));
-    match () {
-        () if Family::of(format) != Family::Ycbcr => Subsampling::S444,
-        () if has(&["420", "nv12", "nv21", "p01"]) => Subsampling::S420,
-        () if has(&["422", "nv16", "nv20", "p21"]) => Subsampling::S422,
-        () if has(&["440"]) => Subsampling::S440,
-        () if has(&["411"]) => Subsampling::S411,
-        () if has(&["410"]) => Subsampling::S410,
-        () => Subsampling::S444,
     }
 }

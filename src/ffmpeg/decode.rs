@@ -350,8 +350,9 @@ impl<'a> Decoder<'a> {
         }
         // Code 0 proves nothing: it is what half a clip gives,
         if let Some(said) = self.cut_off.get() {
-            let read = self.read;
-            return Err(Error::input(format!("the file is cut off after {read} frames: {said}")));
+            let (read, before) = (self.read, self.before_last().unwrap_or_default());
+            let what = format!("the file is cut off after {read} frames: {said}{before}");
+            return Err(Error::input(what));
         }
         // and a clip without one decodable frame. After a
         // seek there may be none.
@@ -359,6 +360,16 @@ impl<'a> Decoder<'a> {
             return Err(self.child.fail("it gave no frame"));
         }
         Ok(())
+    }
+}
+
+impl Decoder<'_> {
+    /// What a user may do who wants the frames before the last one that was read.
+    fn before_last(&self) -> Option<String> {
+        let (base, (_, last)) = self.time_base.zip(self.last)?;
+        let millis = base.micros(last).minus(self.job.clip.start()).0 / 1000;
+        let seconds = millis as f64 / 1000.0;
+        (millis > 0).then(|| format!(" (--to {seconds:.3} renders what comes before)"))
     }
 }
 

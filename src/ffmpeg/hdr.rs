@@ -1,10 +1,11 @@
 //! What HDR10 says of the screen that a picture was graded on and of its brightest pixels: read
 //! from side data, and said to the encoders that can write it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use serde_json::{Map, Value};
 
+use super::option::parted;
 use super::stream::Video;
 
 /// Side data of frames that says something of the picture, by how ffprobe's names begin. Streams
@@ -87,25 +88,12 @@ pub(super) fn told(
         return None;
     }
     let mut list = OsString::from(ours.join(":"));
-    let mut rest = Vec::new();
-    let mut words = extra.iter();
-    while let Some(word) = words.next() {
-        match words.as_slice().first() {
-            Some(value) if names(word, carrier.option) => {
-                list.push(":");
-                list.push(value);
-                words.next();
-            }
-            _ => rest.push(word.clone()),
-        }
+    let (theirs, rest) = parted(extra, |name, _| carrier.option.strip_prefix('-') == Some(name));
+    for value in theirs {
+        list.push(":");
+        list.push(value);
     }
     Some((carrier.option.to_owned(), list, rest))
-}
-
-/// Whether a word is that option, with or without a stream behind it.
-fn names(word: &OsStr, option: &str) -> bool {
-    let word = word.to_str().and_then(|word| word.strip_prefix(option));
-    word.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 impl Light {

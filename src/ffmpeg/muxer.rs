@@ -1,12 +1,12 @@
 //! What ffmpeg makes of an output's name: the container, the encoder that it takes for it, and
 //! which options are the container's.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::child::{Patience, Pipe};
+use super::option::option;
 use super::packets::lines;
 use super::program::{Log, Programs, file_argument};
 use crate::error::{Error, Result, shown};
@@ -112,7 +112,7 @@ impl Muxer {
         let mut options = Vec::new();
         let mut command = programs.ffmpeg(Log::Warnings);
         command.args(["-h", &format!("muxer={container}")]);
-        lines(programs, command, cancel, |line| options.extend(option(line)))?;
+        lines(programs, command, cancel, |line| options.extend(listed(line)))?;
         Ok(Self { encoder, options })
     }
 
@@ -122,8 +122,8 @@ impl Muxer {
         let mut sorted = Words::default();
         let mut writing = false;
         for word in words {
-            if let Some(name) = name(word) {
-                writing = self.writes(name);
+            if let Some((name, streams)) = option(word) {
+                writing = self.writes(name, streams);
             }
             let to = if writing { &mut sorted.muxer } else { &mut sorted.encoder };
             to.push(word.clone());
@@ -131,21 +131,11 @@ impl Muxer {
         sorted
     }
 
-    fn writes(&self, name: &[u8]) -> bool {
-        let mut parts = name.splitn(2, |byte| *byte == b':');
-        let name = parts.next().unwrap_or_default();
+    fn writes(&self, name: &str, streams: &str) -> bool {
         // What is said of sound, subtitles, data and attachments.
-        let copied =
-            matches!(parts.next().and_then(|of| of.first()), Some(b'a' | b's' | b'd' | b't'));
-        let is = |known: &str| known.as_bytes() == name;
-        copied || WRITING.iter().any(|known| is(known)) || self.options.iter().any(|o| is(o))
+        let copied = streams.starts_with(['a', 's', 'd', 't']);
+        copied || WRITING.contains(&name) || self.options.iter().any(|option| option == name)
     }
-}
-
-/// The name of an option, without its dash.
-fn name(word: &OsStr) -> Option<&[u8]> {
-    let name = word.as_bytes().strip_prefix(b"-")?;
-    name.first().is_some_and(u8::is_ascii_alphabetic).then_some(name)
 }
 
 /// The encoder in `Stream #0:0 -> #0:0 (rawvideo (native) -> h264 (libx264))`; `native` is the one
@@ -163,7 +153,7 @@ fn container(line: &str) -> Option<String> {
 
 /// The option in `  -movflags          <flags>      E.......... MOV muxer flags`; the lines of its
 /// values begin further right.
-fn option(line: &str) -> Option<String> {
+fn listed(line: &str) -> Option<String> {
     let name = line.strip_prefix("  -")?.split_ascii_whitespace().next()?;
     Some(name.to_owned())
 }
@@ -181,8 +171,8 @@ mod tests {
         assert_eq!(encoder("  Stream #0:0 -> #0:0 (copy)"), None);
         let line = "[info] Output #0, matroska, to 'file:/a, b.mkv':";
         assert_eq!(container(line).as_deref(), Some("matroska"));
-        assert_eq!(option("  -brand   <string>  E.... Override").as_deref(), Some("brand"));
-        assert_eq!(option("     rtphint   E.......... Add RTP hint tracks"), None);
+        assert_eq!(listed("  -brand   <string>  E.... Override").as_deref(), Some("brand"));
+        assert_eq!(listed("     rtphint   E.......... Add RTP hint tracks"), None);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::convert::{Conversion, Family, Given, grid, is_named_full};
+use super::convert::{Conversion, Given, Goal};
 use super::format::PixelFormat;
+use super::named::{Family, grid, is_named_full};
 use super::stream::{ColorTags, Video};
 use crate::error::{Error, Result};
 use crate::frame::{Layout, Matrix, Model, Range, Siting, Size, Subsampling, Ycbcr};
@@ -116,7 +117,8 @@ fn converted_to(
     };
     // Of YCbCr the wish says what it is, not what it is to become.
     let comes_to = wishes.range.filter(|_| Family::of(format) != Family::Ycbcr);
-    Conversion::new(&given, to.pipe(), comes_to, || match (wishes.matrix, Family::of(format)) {
+    let goal = Goal { range: comes_to, ..Goal::format(to.pipe()) };
+    Conversion::new(&given, &goal, || match (wishes.matrix, Family::of(format)) {
         (Some(matrix), _) => matrix,
         (None, Family::Ycbcr) => matrix_of(&video.color, video.size, notes),
         (None, _) => Matrix::usual(video.size),
@@ -218,17 +220,19 @@ pub(super) fn matrix_named(word: &str) -> Option<Matrix> {
     }
 }
 
+/// The place of chroma of a word of ffmpeg's, if it is one of ours.
+pub(super) fn siting_named(word: &str) -> Option<Siting> {
+    [Siting::Center, Siting::Left, Siting::TopLeft].into_iter().find(|s| siting_word(*s) == word)
+}
+
 fn siting_of(color: &ColorTags, subsampling: Subsampling, notes: &mut Vec<String>) -> Siting {
-    match color.siting.as_deref() {
-        Some("center") => Siting::Center,
-        Some("topleft") => Siting::TopLeft,
-        Some("left") | None => Siting::Left,
-        Some(_) if subsampling == Subsampling::S444 => Siting::Left,
-        Some(other) => {
-            notes.push(format!("the chroma position {other} is taken as left"));
-            Siting::Left
+    let Some(word) = color.siting.as_deref() else { return Siting::Left };
+    siting_named(word).unwrap_or_else(|| {
+        if subsampling != Subsampling::S444 {
+            notes.push(format!("the chroma position {word} is taken as left"));
         }
-    }
+        Siting::Left
+    })
 }
 
 /// ITU-T H.273's number of a word of ffmpeg's; 2 is "unspecified".

@@ -296,7 +296,7 @@ impl Report {
 
     /// What ffmpeg's decoders found wrong with the clip, if anything.
     pub fn damage(&self) -> Option<String> {
-        let decoders = || self.helpers.iter().filter(|helper| helper.name == "decoder");
+        let decoders = || self.helpers.iter().filter(|helper| helper.is_damage());
         let errors: u64 = decoders().map(|helper| helper.errors).sum();
         let first = decoders().find_map(|helper| helper.first_errors.first())?;
         let times = if errors == 1 { "an error".to_owned() } else { format!("{errors} errors") };

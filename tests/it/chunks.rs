@@ -49,18 +49,20 @@ fn seen(place: &Place, file: &str) -> Seen {
 
 #[test]
 fn any_number_of_segments_gives_the_frames_of_one_pass() {
-    for (source, out, codec, more) in [
-        ("mkv", "mkv", "ffv1", ""),
-        ("mkv", "mp4", "libx264", "-- -qp 0 -movflags +faststart"),
-        ("mp4", "mkv", "libx264", "-- -qp 0"),
-        ("mp4", "mov", "libx265", "-- -x265-params lossless=1:log-level=none"),
+    // What depends on the number does so in any container; the rest needs some of them.
+    const SOME: &[u32] = &[2, 3, 7];
+    for (source, out, codec, more, counts) in [
+        ("mkv", "mkv", "ffv1", "", &[1, 2, 3, 4, 5, 6, 7][..]),
+        ("mkv", "mp4", "libx264", "-- -qp 0 -movflags +faststart", SOME),
+        ("mp4", "mkv", "libx264", "-- -qp 0", SOME),
+        ("mp4", "mov", "libx265", "-- -x265-params lossless=1:log-level=none", SOME),
     ] {
         let place = long(source);
         let line = format!("video long.{source} -f gblur=1,hflip --codec {codec}");
         place.line(&format!("{line} -o one.{out} {more}")).code(0);
         let one = seen(&place, &format!("one.{out}"));
         assert_eq!(one.0.len(), 40);
-        for count in 1..=7 {
+        for count in counts {
             let line = format!("{line} -o some.{out} -y --chunks {count} {more}");
             let done = place.line(&line).code(0).says(&["40 done"]);
             let what = format!("{source} to {out}, {codec}, {count}: {}", done.stderr);

@@ -133,6 +133,33 @@ fn ctrl_c_leaves_no_half_clip() {
     }
 }
 
+#[test]
+fn ctrl_c_before_the_first_frame_leaves_nothing() {
+    let place = clip();
+    std::fs::create_dir(place.path("tmp")).expect("a folder");
+    // An ffmpeg that hangs where the encoder is tried: that has its frames from a pipe.
+    let real = place.shell("command -v ffmpeg").code(0).stdout;
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *pipe:0*) touch tried; exec sleep 60;; esac\nexec {} \"$@\"\n",
+        real.trim()
+    );
+    place.file("bin/ffmpeg", script.as_bytes());
+    place.shell("chmod +x bin/ffmpeg").code(0);
+    let path = std::env::var("PATH").expect("a path");
+    let mut command = place.command(&["video", "a.mkv", "-o", "b.mkv", "--codec", "ffv1"]);
+    command.env("PATH", format!("{}:{path}", place.path("bin").display()));
+    let mut child = command.env("TMPDIR", place.path("tmp")).spawn().expect("a start");
+    while !place.path("tried").exists() {
+        assert!(child.try_wait().expect("a look").is_none(), "it ended before");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+    kill_process(pid, Signal::INT).expect("a signal");
+    Done::of(child.wait_with_output().expect("an end")).code(130);
+    assert_eq!(leftovers(&place), ["a.mkv", "bin", "tmp", "tried"]);
+    assert!(place.names("tmp").is_empty());
+}
+
 /// What lies in the place.
 fn leftovers(place: &Place) -> Vec<String> {
     let names = std::fs::read_dir(place.path(".")).expect("the place");
@@ -207,6 +234,57 @@ fn what_the_encoder_refuses_is_a_mistake_in_the_command() {
         let left = place.names(".");
         assert!(left.iter().all(|name| !name.contains("out")), "{options}: {left:?}");
     }
+}
+
+#[test]
+fn a_dry_run_tries_the_encoder_and_leaves_the_folder_as_it_was() {
+    let place = clip();
+    let line = "video a.mkv -o b.avi --an --dry-run";
+    place.line(&format!("{line} --codec mjpeg")).code(0).says(&["mjpeg takes no yuv420p"]);
+    place.line(&format!("{line} --codec libx264 --preset warp")).code(2).says(&["--preset"]);
+    assert_eq!(leftovers(&place), ["a.mkv"]);
+}
+
+#[test]
+fn an_encoder_without_fields_gets_whole_frames() {
+    let place = Place::new();
+    ffmpeg(
+        &place,
+        "-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -vf setfield=tff -flags +ildct+ilme -c:v ffv1 a.mkv",
+    );
+    // JPEG keeps its chroma in the middle, and that of two fields is apart.
+    place.line("video a.mkv -o b.mov --codec mjpeg --verify -- -q:v 2").code(0);
+}
+
+#[test]
+fn filters_after_the_dashes_come_behind_ours() {
+    let place = Place::new();
+    ffmpeg(
+        &place,
+        "-f lavfi -i testsrc2=s=64x48:r=25:d=0.2 -vf format=yuv420p,setparams=colorspace=bt709:\
+         color_primaries=bt709:color_trc=bt709 -c:v ffv1 a.mkv",
+    );
+    let line = "video a.mkv -y -o b.mkv --codec ffv1 --verify";
+    place.line(line).code(0);
+    let before = frames(&place, "b.mkv");
+    place.line(&format!("{line} -- -vf hflip,hflip")).code(0);
+    assert_eq!(frames(&place, "b.mkv"), before);
+    place.line(&format!("{line} -- -vf negate")).code(0);
+    assert_ne!(frames(&place, "b.mkv"), before);
+    place.line(&format!("{line} -- -vf")).code(2).says(&["-vf after --"]);
+}
+
+#[test]
+fn a_raw_stream_has_frames_without_times() {
+    let place = clip();
+    // Nor has it a place for the title.
+    let done = place.line("video a.mkv -o b.h264 --an --codec libx264 --verify").code(1);
+    let rows = |what: &str| {
+        let row = done.stdout.lines().find(|line| line.starts_with(what)).expect("a row");
+        row.split_whitespace().skip(3).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(rows("stream 0 frames"), "40 40 same");
+    assert_eq!(rows("stream 0 times"), "said not said changed");
 }
 
 #[test]

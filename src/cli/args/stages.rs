@@ -158,7 +158,7 @@ pub struct StageWriteClipArgs {
     /// How rows were taken in the clip that it is a segment of: p, t, b or m, as in y4m [default: as in the stream]
     #[arg(long, value_name = "LETTER", value_parser = value::interlacing, requires = "segment")]
     pub interlacing: Option<Interlacing>,
-    /// The pixel format that the encoder takes, with /limited behind it if it has no full range [default: it is tried]
+    /// The pixel format that the encoder takes, and /tv, /smpte170m, /center or /whole behind it for what its files are read as [default: it is tried]
     #[arg(long, value_name = "NAME")]
     pub takes: Option<Takes>,
     #[command(flatten)]

@@ -54,9 +54,7 @@ impl Observer for Counted<'_> {
             // Said once for the whole run, or of no frame.
             Event::Planned { .. } | Event::Estimated { .. } => return,
             Event::HelperEnded(helper) => {
-                if helper.name == "decoder" && helper.errors > 0 {
-                    self.damaged.store(true, Ordering::Relaxed);
-                }
+                self.damaged.fetch_or(helper.is_damage(), Ordering::Relaxed);
             }
             Event::StageStarted { .. }
             | Event::StageEnded(_)

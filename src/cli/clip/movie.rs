@@ -9,7 +9,7 @@ use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
     Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row, Scan,
     Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container, counts_frames,
-    has_extension, unsaid,
+    has_extension, unsaid, video_filters,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -55,7 +55,7 @@ impl Movie {
             range: args.color_range.map(RangeArg::range),
         };
         let extra = args.input_args.as_deref().map_or(Ok(Vec::new()), words)?;
-        let (extra, filters) = filters(extra)?;
+        let (filters, extra) = video_filters(&extra, "in --input-args")?;
         let threads = args.ffmpeg_threads.map(usize::from);
         let programs = Programs::find(None, ledger)?;
         let clip = Clip::probe(&programs, input, cancel)?;
@@ -379,22 +379,4 @@ const USUAL_RATES: [(u32, u32); 10] = [
 fn video(clip: &Clip, stream: usize) -> Result<&Video> {
     let found = clip.videos().find(|(s, _)| s.index == stream).map(|(_, video)| video);
     found.ok_or_else(|| Error::internal(format!("stream {stream} is gone")))
-}
-
-/// The filters of ffmpeg's among the words of `--input-args`, and the rest: to ffmpeg they are no
-/// options of an input.
-fn filters(words: Vec<OsString>) -> Result<(Vec<OsString>, Option<String>)> {
-    let (mut rest, mut filters) = (Vec::new(), Vec::new());
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        if ["-vf", "-filter:v", "-filter"].iter().any(|name| word == *name) {
-            let chain = words.next().and_then(|chain| chain.into_string().ok());
-            filters.push(chain.filter(|chain| !chain.is_empty()).ok_or_else(|| {
-                Error::usage(format!("{} in --input-args wants filters", word.to_string_lossy()))
-            })?);
-        } else {
-            rest.push(word);
-        }
-    }
-    Ok((rest, (!filters.is_empty()).then(|| filters.join(","))))
 }

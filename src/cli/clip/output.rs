@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lumaloom::codec::{EncodeOptions, Format, y4m};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::ffmpeg::{
     Clip, Codec, Copies, DataPlace, Encode, Ledger, Origin, Patience, PixelFormat, Programs, Takes,
-    Window, Without, keeps_matrix,
+    Window, Without, keeps_matrix, video_filters,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
@@ -42,6 +42,7 @@ pub struct ClipOut {
     ledger: Ledger,
     segment: Option<Segment>,
     takes: Option<Takes>,
+    programs: Arc<OnceLock<Programs>>,
 }
 
 /// What a file is that is to be joined to others.
@@ -95,6 +96,7 @@ impl ClipOut {
             ledger: ledger.clone(),
             segment: None,
             takes: None,
+            programs: Arc::default(),
         })
     }
 
@@ -201,6 +203,18 @@ impl ClipOut {
         }
     }
 
+    /// ffmpeg, found and asked who it is the first time only.
+    ///
+    /// # Errors
+    /// As for [`Programs::find`].
+    fn programs(&self) -> Result<&Programs> {
+        if let Some(programs) = self.programs.get() {
+            return Ok(programs);
+        }
+        let found = Programs::find(None, &self.ledger)?;
+        Ok(self.programs.get_or_init(|| found))
+    }
+
     /// Checks what does not depend on the source.
     ///
     /// # Errors
@@ -209,7 +223,7 @@ impl ClipOut {
         if self.kind != Kind::Clip {
             return Ok(());
         }
-        let programs = Programs::find(None, &self.ledger)?;
+        let programs = self.programs()?;
         self.codec.name.as_ref().map_or(Ok(()), |name| programs.require_encoder(name))
     }
 
@@ -254,12 +268,14 @@ impl ClipOut {
         if self.kind != Kind::Clip {
             return Ok(Vec::new());
         }
-        let programs = Programs::find(None, &self.ledger)?;
-        let job = Encoding { programs: &programs, copies: None, out: self }.job(facts, layout)?;
+        let programs = self.programs()?;
+        let job = Encoding { programs, copies: None, out: self }.job(facts, layout)?;
         let Some(trial) = job.trial(&self.out, cancel)? else { return Ok(Vec::new()) };
         let job = Encode { takes: Some(trial.takes.clone()), ..job };
         let poor = trial.thrifty(&self.out, &self.extra).filter(|_| self.codec.name.is_none());
-        let remarks = job.remark(&trial.encoder).into_iter().chain(poor).collect();
+        let untold = trial.untold.iter();
+        let untold = untold.map(|what| format!("{} does not say {what}", shown(&self.out)));
+        let remarks = job.remark(&trial.encoder).into_iter().chain(poor).chain(untold).collect();
         self.takes = Some(trial.takes);
         Ok(remarks)
     }
@@ -269,8 +285,7 @@ impl ClipOut {
     /// # Errors
     /// As for `sink`.
     pub fn alone(&self, facts: &Facts, layout: Layout) -> Result<Vec<OsString>> {
-        let programs = Programs::find(None, &self.ledger)?;
-        let job = Encoding { programs: &programs, copies: None, out: self };
+        let job = Encoding { programs: self.programs()?, copies: None, out: self };
         job.job(facts, layout)?.words(&self.out)
     }
 
@@ -311,11 +326,11 @@ impl ClipOut {
                 Ok(Box::new(AnimationSink::new(&joining, self.out.clone(), self.writing)?))
             }
             Kind::Clip => {
-                let programs = Programs::find(None, &self.ledger)?;
+                let programs = self.programs()?;
                 let rest = facts.rest.as_ref().filter(|_| self.segment.is_none());
                 // Probed again, since this may be another process than the reader's.
                 let clip =
-                    rest.map(|rest| Clip::probe(&programs, &rest.clip, cancel)).transpose()?;
+                    rest.map(|rest| Clip::probe(programs, &rest.clip, cancel)).transpose()?;
                 let copies = rest.zip(clip.as_ref()).map(|(rest, clip)| {
                     Copies::new(clip, rest.stream, self.without, rest.window.until)
                 });
@@ -324,7 +339,7 @@ impl ClipOut {
                 if tried.takes.is_none() {
                     tried.tried(facts, layout, cancel)?;
                 }
-                let job = Encoding { programs: &programs, copies: copies.as_ref(), out: &tried };
+                let job = Encoding { programs, copies: copies.as_ref(), out: &tried };
                 let job = job.job(facts, layout)?;
                 let (out, pool) = (self.out.clone(), pool.clone());
                 Ok(Box::new(VideoSink::new(&job, out, self.writing, pool, cancel)?))
@@ -395,6 +410,7 @@ impl<'a> Encoding<'a> {
         };
         // A segment asks nothing of players: it is joined to others first.
         let asks = facts.turn == Turn::Stored && self.out.segment.is_none();
+        let (after, extra) = video_filters(&self.out.extra, "after --")?;
         Ok(Encode {
             programs: self.programs,
             copies: self.copies,
@@ -415,7 +431,8 @@ impl<'a> Encoding<'a> {
                 .and_then(|seam| seam.interlacing)
                 .unwrap_or(facts.interlacing),
             codec: self.out.codec.clone(),
-            extra: self.out.extra.clone(),
+            after,
+            extra,
             patience: Patience::default(),
         })
     }

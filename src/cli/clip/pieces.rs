@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::Result;
-use lumaloom::ffmpeg::{Join, Ledger, Scan, Segment, Window, first_tick, moments, segments, told};
+use lumaloom::ffmpeg::{
+    Join, Ledger, Scan, Segment, Window, first_tick, moments, option, segments, told,
+};
 use lumaloom::frame::BufferPool;
 use lumaloom::link::Cancel;
 use lumaloom::sink;
@@ -53,9 +55,7 @@ impl Movie {
     /// The decoder's.
     pub fn interlacing(&self, cancel: &Cancel) -> Result<Interlacing> {
         // What is wrong with it is counted when it is decoded for good.
-        let programs = self.programs.entered_in(&Ledger::default());
-        let mut apart = self.clone();
-        apart.programs = programs;
+        let apart = self.part(self.window, &Ledger::default());
         let (_, facts) = apart.open(&Arc::new(BufferPool::new(1)), cancel)?;
         Ok(facts.interlacing)
     }
@@ -80,13 +80,10 @@ impl Movie {
 
     /// The word of `--input-args` by which ffmpeg gives frames other times than the container does.
     pub fn retimed(&self) -> Option<&str> {
-        const RETIMING: &[&str] =
-            &["-r", "-ss", "-sseof", "-t", "-to", "-itsscale", "-stream_loop"];
-        let words = self.extra.iter().filter_map(|word| word.to_str());
-        // `-r:v` is `-r` of a kind of streams.
-        let option =
-            |word: &str| word.split(':').next().is_some_and(|name| RETIMING.contains(&name));
-        words.into_iter().find(|word| option(word))
+        const RETIMING: &[&str] = &["r", "ss", "sseof", "t", "to", "itsscale", "stream_loop"];
+        let retimes =
+            |word: &&OsString| option(word).is_some_and(|(name, _)| RETIMING.contains(&name));
+        self.extra.iter().find(retimes)?.to_str()
     }
 
     /// Words for an encoder, with those that tell it of an HDR picture.

@@ -67,7 +67,9 @@ pub struct Encode<'a> {
     pub interlacing: Interlacing,
     /// ffmpeg's options that choose and tune the encoder.
     pub codec: Codec,
-    /// What stands after `--`.
+    /// The user's filters for ffmpeg, behind ours.
+    pub after: Option<String>,
+    /// What else stands after `--`.
     pub extra: Vec<OsString>,
     /// How long it may hang.
     pub patience: Patience,
@@ -436,18 +438,18 @@ impl Encode<'_> {
         {
             set("-pix_fmt", format);
         }
-        if self.field().is_some() {
-            // Two fields are coded as such by the encoders that can; others do not mind.
+        let whole = self.takes.as_ref().is_some_and(|takes| takes.whole);
+        if self.field().is_some() && !whole {
+            // Two fields are coded as such by the encoders that can; most others do not mind.
             set("-flags", "+ildct+ilme");
         }
-        let conversion = self.conversion();
-        let filters = self.filters(conversion.as_ref());
+        let filters = self.filters();
         if !filters.is_empty() {
             set("-filter", &filters.join(","));
         }
         // Beside the filter's tag: 9.0 otherwise converts full range to limited for encoders that
         // do not say they take it, ffv1 for one.
-        let color = conversion.map_or_else(|| self.color.clone(), |conversion| conversion.color);
+        let color = self.coded_color();
         let said = [("-color_range", &color.range), ("-chroma_sample_location", &color.siting)];
         for (option, value) in said {
             if let Some(value) = value {

@@ -5,13 +5,16 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::color::Read;
 use super::{COUNTING, Encode, Encoder, Origin, Takes};
+use crate::codec::y4m::Interlacing;
 use crate::error::{Error, Result, shown};
-use crate::ffmpeg::convert::{Family, is_named_full};
 use crate::ffmpeg::muxer::encoder;
+use crate::ffmpeg::named::Family;
+use crate::ffmpeg::option::option;
 use crate::ffmpeg::probe::Clip;
 use crate::ffmpeg::program::{Log, Programs};
-use crate::ffmpeg::stream::ColorTags;
+use crate::ffmpeg::stream::{ColorTags, Video};
 use crate::frame::{Frame, Layout, Size};
 use crate::link::Cancel;
 
@@ -22,6 +25,8 @@ pub struct Trial {
     pub encoder: String,
     /// What it takes.
     pub takes: Takes,
+    /// What players do not learn from its files and will not guess.
+    pub untold: Vec<String>,
 }
 
 /// Sides of a frame that is tried are so long, and no longer than it takes to be as divisible as
@@ -34,21 +39,12 @@ const DIVISOR: u32 = 64;
 /// how many, and so look poor.
 const THRIFTY: &[&str] = &["mjpeg", "amv", "snow"];
 /// Options that say how many.
-const SPENDING: &[&str] = &["-b", "-b:v", "-vb", "-q", "-q:v", "-qscale", "-qscale:v", "-maxrate"];
+const SPENDING: &[&str] =
+    &["b", "vb", "q", "qscale", "qp", "crf", "global_quality", "qmax", "maxrate"];
 
 /// Options that choose encoder, container and pixel format, or filters in place of ours.
-const CHOOSING: &[&str] = &[
-    "-c",
-    "-codec",
-    "-vcodec",
-    "-f",
-    "-pix_fmt",
-    "-vf",
-    "-filter",
-    "-filter_complex",
-    "-lavfi",
-    "-map",
-];
+const CHOOSING: &[&str] =
+    &["c", "codec", "vcodec", "f", "pix_fmt", "filter_complex", "lavfi", "map"];
 
 impl Encode<'_> {
     /// Tries it out, in a folder for what is thrown away, with a small frame or else with one of
@@ -60,31 +56,59 @@ impl Encode<'_> {
     /// `Usage` with what ffmpeg says: encoder, options, pixel format, size and container do not go
     /// together. When `cancel` says to stop now.
     pub fn trial(&self, out: &Path, cancel: &Cancel) -> Result<Option<Trial>> {
-        let chosen = |word: &OsString| {
-            let name = word.to_str().and_then(|word| word.split(':').next()).unwrap_or_default();
-            CHOOSING.contains(&name)
-        };
-        if self.extra.iter().any(chosen) {
+        let chosen =
+            |word: &OsString| option(word).is_some_and(|(name, _)| CHOOSING.contains(&name));
+        if self.after.is_some() || self.extra.iter().any(chosen) {
             return Ok(None);
         }
         let size = self.layout.size();
         let small = Size::new(shortened(size.width), shortened(size.height));
-        let again = |e: Error, job: &Self, of: Size, helps: bool| {
-            if helps && !cancel.is_now() { job.tried(of, out, cancel) } else { Err(e) }
-        };
-        // Limited range that is said makes 9.0 refuse an encoder that has full range alone.
-        let color = ColorTags { range: None, ..self.color.clone() };
-        let unsaid = Self { color, ..self.clone() };
-        let tried = self
-            .tried(small, out, cancel)
-            .or_else(|e| again(e, &unsaid, small, self.color.range.is_some()))
-            .or_else(|e| again(e, self, size, small != size));
+        let mut tried = self.tried(small, out, cancel);
+        // What is said of a job that fails is that of frames as they are.
+        let large = (small != size).then(|| (self.clone(), size));
+        let mut whole = false;
+        for (job, of) in self.ever_plainer().map(|job| (job, small)).chain(large) {
+            if tried.is_ok() || cancel.is_now() {
+                break;
+            }
+            whole = self.field().is_some() && job.field().is_none();
+            tried = job.tried(of, out, cancel);
+        }
         match tried {
-            Ok(trial) => Ok(trial),
+            Ok(Some(trial)) => {
+                let gray = Family::of(self.given()) == Family::Gray;
+                let better = gray && Family::of(&trial.takes.format) == Family::Rgb;
+                let ycbcr = better.then(|| self.as_format(["yuv420p", "yuv420p10le"]));
+                let ycbcr = ycbcr.and_then(|job| job.tried(small, out, cancel).ok().flatten());
+                let Trial { encoder, takes, untold } = ycbcr.unwrap_or(trial);
+                Ok(Some(Trial { encoder, takes: Takes { whole, ..takes }, untold }))
+            }
+            Ok(None) => Ok(None),
             Err(_) if cancel.is_now() => Err(cancel.error()),
             Err(e) if self.extra.is_empty() && !is_of_disk(&e) => Err(unfit(&e)),
             Err(_) => Ok(None),
         }
+    }
+
+    /// The same without what some encoder or other refuses, one thing after the other.
+    fn ever_plainer(&self) -> impl Iterator<Item = Self> {
+        // 9.0, of an encoder that has full range alone.
+        let color = ColorTags { range: None, ..self.color.clone() };
+        let unsaid = Self { color, ..self.clone() };
+        let whole = Self { interlacing: Interlacing::Progressive, ..unsaid.clone() };
+        // 9.0 finds RGB with alpha for VP9, which its library refuses.
+        let veiled = whole.as_format(["yuva420p", "yuva420p10le"]);
+        let alpha = self.layout.model().has_alpha();
+        let helps = [self.color.range.is_some(), self.field().is_some(), alpha];
+        let jobs = [unsaid, whole, veiled].into_iter().zip(helps);
+        jobs.filter_map(|(job, helps)| helps.then_some(job))
+    }
+
+    /// The same with frames for the encoder in a format of 8 bits, or one of 10 if they are deeper.
+    fn as_format(&self, [eight, ten]: [&str; 2]) -> Self {
+        let format = if self.layout.depth().bits() > 8 { ten } else { eight };
+        let takes = Takes { format: format.to_owned(), ..Takes::default() };
+        Self { takes: Some(takes), ..self.clone() }
     }
 
     fn tried(&self, size: Size, out: &Path, cancel: &Cancel) -> Result<Option<Trial>> {
@@ -112,12 +136,14 @@ impl Encode<'_> {
         // What ffmpeg made full range has a name of its own that says so.
         let made_full = full && job.color.range.as_deref() != Some("pc");
         let format = if made_full { format.replacen("yuv4", "yuvj4", 1) } else { format };
-        let takes = Takes { format, limited: false };
+        let takes = Takes { format, ..Takes::default() };
         let job = Self { takes: Some(takes.clone()), ..job };
-        let full = job.coded_color().range.as_deref() == Some("pc");
-        let ycbcr = Family::of(&takes.format) == Family::Ycbcr;
-        let limited = full && ycbcr && !says_full(job.programs, &file, cancel);
-        Ok(Some(Trial { encoder, takes: Takes { limited, ..takes } }))
+        let (read, untold) = match pictures(self.programs, &file, cancel) {
+            Some(video) => (job.misread(&takes.format, &video), job.untold(&video)),
+            // Nobody knows what it says.
+            None => (Read::default(), Vec::new()),
+        };
+        Ok(Some(Trial { encoder, takes: Takes { read, ..takes }, untold }))
     }
 }
 
@@ -127,7 +153,9 @@ impl Trial {
     pub fn thrifty(&self, out: &Path, words: &[OsString]) -> Option<String> {
         let encoder = self.encoder.as_str();
         let counted = COUNTING.contains(&encoder) || THRIFTY.contains(&encoder);
-        let told = words.iter().any(|word| SPENDING.iter().any(|option| word == *option));
+        let of_pictures = |streams: &str| !streams.starts_with(['a', 's']);
+        let told = words.iter().filter_map(|word| option(word));
+        let told = told.into_iter().any(|(name, of)| SPENDING.contains(&name) && of_pictures(of));
         (counted && !told).then(|| {
             format!(
                 "{} is encoded by {encoder} with ffmpeg's usual 200 kbit/s, which looks poor: \
@@ -160,13 +188,10 @@ impl Heard {
     }
 }
 
-/// Whether a file says that its pictures have their full range. One that cannot be read does not
-/// say that they have not.
-fn says_full(programs: &Programs, file: &Path, cancel: &Cancel) -> bool {
-    let Ok(clip) = Clip::probe(programs, file, cancel) else { return true };
-    let Ok((_, video)) = clip.main_video() else { return true };
-    let named = video.pix_fmt.as_deref().is_some_and(is_named_full);
-    named || video.color.range.as_deref() == Some("pc")
+/// What a file says of its pictures, if it can be read.
+fn pictures(programs: &Programs, file: &Path, cancel: &Cancel) -> Option<Video> {
+    let clip = Clip::probe(programs, file, cancel).ok()?;
+    clip.main_video().ok().map(|(_, video)| video.clone())
 }
 
 /// The pixel format in `Stream #0:0: Video: h264 (High) (avc1 / 0x31637661), yuv444p(tv), 66x64, …`,
@@ -225,6 +250,27 @@ mod tests {
         assert_eq!(format(full), Some(("yuv420p".to_owned(), true)));
         assert_eq!(format("  Stream #0:0: Video: wrapped, none, 66x64"), None);
         assert_eq!(format("  Stream #0:1: Video: h264, yuv420p, 66x64"), None);
+    }
+
+    #[test]
+    fn an_encoder_with_few_bits_is_told_of_unless_somebody_says_how_many() {
+        let trial = |encoder: &str| Trial {
+            encoder: encoder.into(),
+            takes: Takes::default(),
+            untold: Vec::new(),
+        };
+        let of = |encoder, words: &str| {
+            let words: Vec<OsString> = words.split_whitespace().map(OsString::from).collect();
+            trial(encoder).thrifty(Path::new("o.avi"), &words)
+        };
+        assert!(
+            of("mpeg4", "").is_some_and(|text| text.contains("o.avi") && text.contains("-q:v"))
+        );
+        assert!(of("mpeg4", "-b:a 96k -g 5").is_some());
+        for words in ["-b:v 1M", "-b:v:0 1M", "-qscale 3", "-qp 20"] {
+            assert_eq!(of("mpeg4", words), None, "{words}");
+        }
+        assert_eq!(of("libx264", ""), None);
     }
 
     #[test]

@@ -4,6 +4,8 @@
 use super::*;
 use crate::frame::Matrix;
 
+const TV709: &str = "setparams=range=tv:colorspace=bt709:color_primaries=bt709";
+
 /// A clip of one colour: a pixel format, its samples there, and what is said of them.
 struct Plain {
     format: &'static str,
@@ -62,7 +64,6 @@ fn first(path: &Path, format: &str) -> Vec<u16> {
 fn samples_and_tags_of_converted_frames_agree() {
     let room = TempDir::new().unwrap();
     let plain = |format, samples, said| Plain { format, samples, said };
-    let tv709 = "setparams=range=tv:colorspace=bt709:color_primaries=bt709";
     let rgb = || plain("gbrp", [200, 100, 50], "null");
     // What it is, what is wished, the first pixel that is due, and the range and the matrix that
     // are said of it. The figures are those of BT.601 and BT.709.
@@ -77,7 +78,7 @@ fn samples_and_tags_of_converted_frames_agree() {
             "bt709",
         ),
         (
-            plain("yuv420p", [30, 100, 150], tv709),
+            plain("yuv420p", [30, 100, 150], TV709),
             "yuv444p10le",
             None,
             vec![120, 400, 600],
@@ -94,7 +95,7 @@ fn samples_and_tags_of_converted_frames_agree() {
         ),
         (rgb(), "yuv444p", None, vec![123, 91, 175], "tv", "smpte170m"),
         (rgb(), "yuv420p", Some(Matrix::Bt709), vec![117, 96, 174], "tv", "bt709"),
-        (plain("yuv444p", [120, 100, 150], tv709), "rgb24", None, vec![161, 115, 62], "", ""),
+        (plain("yuv444p", [120, 100, 150], TV709), "rgb24", None, vec![161, 115, 62], "", ""),
         (
             plain("gray", [100, 0, 0], "null"),
             "yuv420p",
@@ -163,6 +164,33 @@ fn frames_become_what_their_encoder_takes() {
             "pc",
         ),
         (plain("gray", [100, 0, 0], "null"), "mpeg4", "out.avi", "yuv420p", [102, 128, 128], ""),
+        // JPEG is BT.601 to whoever reads it.
+        (
+            plain("yuv444p", [120, 100, 150], TV709),
+            "mjpeg",
+            "out.mov",
+            "yuvj444p",
+            [123, 94, 155],
+            "pc",
+        ),
+        // Players know VP9 as YCbCr.
+        (
+            plain("gray", [100, 0, 0], "null"),
+            "libvpx-vp9",
+            "out.webm",
+            "yuv420p",
+            [102, 128, 128],
+            "tv",
+        ),
+        // Its alpha lies beside the frames, which VP9's own decoder does not see.
+        (
+            plain("gbrap", [200, 100, 50], "null"),
+            "libvpx-vp9",
+            "out.webm",
+            "yuv420p",
+            [123, 91, 175],
+            "tv",
+        ),
     ] {
         let source = from.file(room.path());
         for programs in programs() {
@@ -199,8 +227,8 @@ fn chroma_lies_where_it_is_said_to() {
         "-f lavfi -i nullsrc=s=32x8:r=25:d=0.04,format=gbrp -vf geq=r=X*8:g=0:b=0 -c:v ffv1 @";
     ffmpeg(ramp, &[&source]);
     for programs in programs() {
+        let out = room.path().join("out.part.mkv");
         let [fine, coarse] = ["yuv444p", "yuv420p"].map(|format| {
-            let out = room.path().join("out.part.mkv");
             let wishes = Wishes { pix_fmt: Some(format.into()), ..Wishes::default() };
             Pass { wishes, ..Pass::lossless() }.through(&programs, &source, &out).unwrap();
             stored(&out)

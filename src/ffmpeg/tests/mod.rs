@@ -132,6 +132,7 @@ impl Pass {
             color: pixels.color().clone(),
             interlacing: Interlacing::Progressive,
             codec: self.codec.clone(),
+            after: None,
             extra: vec![],
             patience: Patience::default(),
         };
@@ -538,6 +539,7 @@ fn encoded(body: &str) -> Result<u64, Error> {
         color: ColorTags::default(),
         interlacing: Interlacing::Progressive,
         codec: Codec::default(),
+        after: None,
         extra: vec![],
         patience: SHORT,
     };

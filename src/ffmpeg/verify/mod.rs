@@ -11,11 +11,11 @@ use serde_json::{Map, Value};
 
 use self::times::{MILLISECOND, Ticks, coarser, nanos, shifted, timing};
 use super::container::is_matroska;
-use super::convert::grid;
 use super::copy::Copies;
 use super::decode::Window;
 use super::display::{DisplayMatrix, keeps_matrix};
 use super::hdr::carries;
+use super::named::grid;
 use super::packets::{Packets, decoded, packets};
 use super::pixels::matrix_named;
 use super::probe::Clip;
@@ -273,8 +273,11 @@ impl Verify<'_> {
         };
         let base =
             after.base.ok_or_else(|| Error::input(format!("{} has no frame", shown(self.out))))?;
-        let frames = after.times.len() as u64;
-        let due = if self.taken == Taken::AsTheyAre { due_times.len() as u64 } else { self.frames };
+        // A raw stream says when none of its frames is shown.
+        let timed = !(due_times.is_empty() || after.times.is_empty());
+        let frames = if timed { after.times.len() } else { after.hashes.len() } as u64;
+        let counted = timed && self.taken == Taken::AsTheyAre;
+        let due = if counted { due_times.len() as u64 } else { self.frames };
         let mut rows = vec![row(&format!("{name} frames"), due, frames, equal(due == frames))];
         let mut times: Vec<i128> = after.times.iter().map(|t| nanos(*t, base)).collect();
         times.sort_unstable();
@@ -293,7 +296,14 @@ impl Verify<'_> {
         };
         let slide = if self.taken == Taken::Filtered { 0 } else { slide };
         let ticks = self.ticks(tick, slide);
-        rows.push(timing(&format!("{name} times"), &expected, &times, slide, ticks));
+        let what = format!("{name} times");
+        rows.push(match timed {
+            true => timing(&what, &expected, &times, slide, ticks),
+            false => {
+                let said = |times: &[i128]| if times.is_empty() { "not said" } else { "said" };
+                row(&what, said(due_times), said(&times), Verdict::Changed)
+            }
+        });
         let shape = |aspect: Option<(u32, u32)>| match aspect {
             // What says nothing is shown with square pixels.
             None | Some((1, 1)) => "1:1".to_owned(),
