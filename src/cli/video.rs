@@ -7,6 +7,7 @@ use std::sync::Arc;
 use lumaloom::error::{Error, Result};
 use lumaloom::event::{Event, Observer};
 use lumaloom::exec::processes::quoted;
+use lumaloom::ffmpeg::option;
 use lumaloom::frame::BufferPool;
 use lumaloom::observe::{Head, Outcome, Unit};
 use lumaloom::stage::{Cancel, Ended, Epoch};
@@ -114,6 +115,14 @@ fn fits(args: &VideoArgs, render: &Render) -> Result<()> {
         return Err(Error::usage(
             "--codec, --crf, --preset and what stands after -- are for ffmpeg's encoder, and this \
              output has none",
+        ));
+    }
+    let paces = |word: &OsString| {
+        option(word).is_some_and(|(name, of)| name == "r" && !of.starts_with(['a', 's']))
+    };
+    if args.encoding.more.iter().any(paces) {
+        return Err(Error::usage(
+            "-r after -- would change the rate and no frame; --r RATE drops and repeats frames",
         ));
     }
     match kind {

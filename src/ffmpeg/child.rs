@@ -256,6 +256,11 @@ impl Child {
         Error::new(kind, format!("the {name} (ffmpeg, process {id}): {what}{ended}{said}"))
     }
 
+    /// Whether it has ended and found nothing wrong.
+    pub(super) fn ended_well(&self) -> bool {
+        self.ended.is_some_and(|status| status.success())
+    }
+
     /// Which of its errors count, by their numbers: those of what nobody asked for do not.
     pub(super) fn counted(&mut self) -> &mut Range<u64> {
         &mut self.counted

@@ -8,10 +8,12 @@ use ffmpeg_sidecar::command::FfmpegCommand;
 use serde::{Deserialize, Serialize};
 
 use super::child::{Child, PIPE_BYTES, Patience, Pipe};
+use super::named::has_alpha;
 use super::pixels::Pixels;
 use super::probe::{Clip, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument, words};
 use super::showinfo::{self, Line, Record, Scan};
+use super::stream::{StreamKind, alpha_decoder};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
 use crate::frame::{BufferPool, Frame};
@@ -116,6 +118,14 @@ enum Seek {
 }
 
 impl Decode<'_> {
+    /// The decoder that it has to be, where ffmpeg's own would lose alpha that is wanted.
+    fn decoder(&self) -> Option<&'static str> {
+        let stream = self.clip.streams().get(self.stream)?;
+        let StreamKind::Video(video) = &stream.kind else { return None };
+        let both = [video.pix_fmt.as_deref()?, self.pixels.format().name()].map(has_alpha);
+        alpha_decoder(stream.codec.as_deref()?).filter(|_| both == [true; 2])
+    }
+
     /// The command as words, for a person to read.
     ///
     /// # Errors
@@ -386,6 +396,9 @@ fn command(job: &Decode<'_>, seek: Seek) -> Result<FfmpegCommand> {
         command.args(["-threads", &threads.to_string()]);
     }
     command.args(["-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS]);
+    if let Some(decoder) = job.decoder() {
+        command.args([format!("-c:{}", job.stream).as_str(), decoder]);
+    }
     command.args(&job.extra);
     if let Some(nudge) = job.clip.nudge() {
         command.args(["-itsoffset", &nudge.to_string()]);

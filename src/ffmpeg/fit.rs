@@ -1,10 +1,12 @@
 //! Whether a container takes the streams that are copied, found out before the first frame.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use super::child::{Patience, Pipe};
 use super::container::{TRANSPORT, has_extension};
 use super::copy::Copies;
+use super::option::option;
 use super::probe::{FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument};
 use super::stream::{Stream, StreamKind};
@@ -12,21 +14,23 @@ use crate::error::{Error, Result, shown};
 use crate::link::Cancel;
 
 /// Lets ffmpeg write the header of a clip named as `out` with the copied streams and no packet,
-/// to a folder for what is thrown away. The rendered stream is left to the encoder.
+/// to a folder for what is thrown away. The rendered stream is left to the encoder, and so is what
+/// `words`, those after `--`, have coded anew.
 ///
 /// # Errors
 /// `Usage`, naming the streams that the container does not take and what to do.
 pub fn check_container(
     programs: &Programs,
     copies: &Copies<'_>,
-    out: &Path,
+    (out, words): (&Path, &[OsString]),
     cancel: &Cancel,
 ) -> Result<()> {
     let room = tempfile::tempdir()
         .map_err(|e| Error::system(format!("failed to make a folder for a header: {e}")))?;
     let header = room.path().join("header").with_extension(out.extension().unwrap_or_default());
     let copied = copies.kept().iter().enumerate().filter(|(at, _)| *at != copies.rendered());
-    let copied: Vec<&Stream> = copied.map(|(_, stream)| *stream).collect();
+    let copied = copied.map(|(_, stream)| *stream).filter(|stream| !is_coded_anew(stream, words));
+    let copied: Vec<&Stream> = copied.collect();
     let takes = |streams: &[&Stream]| {
         let mut command = programs.ffmpeg(Log::Warnings);
         command.overwrite();
@@ -69,6 +73,19 @@ pub fn check_container(
     Err(Error::usage(format!("{out} cannot hold {}; {advice}", names.join(", "))))
 }
 
+/// Whether an option chooses a codec for such a stream.
+fn is_coded_anew(stream: &Stream, words: &[OsString]) -> bool {
+    let (letter, old) = match stream.kind {
+        StreamKind::Audio => ('a', "acodec"),
+        StreamKind::Subtitle => ('s', "scodec"),
+        _ => return false,
+    };
+    words.iter().filter_map(|word| option(word)).any(|(name, streams)| match name {
+        "c" | "codec" => streams.starts_with(letter),
+        name => name == old,
+    })
+}
+
 /// Whether a container takes a stream without a word and holds it as data of no known kind:
 /// MPEG-TS does so with subtitles that are not made for broadcasting (5.1 and 9.0).
 fn becomes_data(stream: &Stream, out: &Path) -> bool {
@@ -106,17 +123,17 @@ fn advice(refused: &[&Stream]) -> String {
         StreamKind::Data => false,
         StreamKind::Video(_) | StreamKind::Audio | StreamKind::Attachment => true,
     };
-    let mut ways = Vec::new();
-    if refused.iter().all(matroska) {
-        ways.push("an output named .mkv holds them");
-    } else if !refused.iter().any(matroska) {
-        ways.push("an output named .mp4 or .mov holds what such files have");
+    let mut ways = vec![if refused.iter().all(matroska) {
+        "an output named .mkv holds them"
+    } else {
+        // One of them came from such a file.
+        "an output named .mp4 or .mov holds what such files have"
+    }];
+    if refused.iter().any(|stream| matches!(stream.kind, StreamKind::Audio)) {
+        ways.extend(["--an leaves sound out", "-- -c:a CODEC codes it anew"]);
     }
-    if refused.iter().all(|stream| matches!(stream.kind, StreamKind::Subtitle)) {
-        ways.push("--sn leaves subtitles out");
-    }
-    if refused.iter().all(|stream| matches!(stream.kind, StreamKind::Audio)) {
-        ways.push("--an leaves sound out");
+    if refused.iter().any(|stream| matches!(stream.kind, StreamKind::Subtitle)) {
+        ways.extend(["--sn leaves subtitles out", "-- -c:s CODEC codes them anew"]);
     }
     ways.join(", ")
 }

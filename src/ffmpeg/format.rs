@@ -126,7 +126,9 @@ impl PixelFormat {
         ROWS.iter().find(|row| row.source == name).map(Self).ok_or_else(|| {
             let names: Vec<&str> = ROWS.iter().map(|row| row.source).collect();
             let names = names.join(", ");
-            Error::usage(format!("--pix-fmt {name}: frames can be made {names}"))
+            let alpha =
+                if name.starts_with("yuva") { " (rgba keeps the transparency)" } else { "" };
+            Error::usage(format!("--pix-fmt {name}: frames can be made {names}{alpha}"))
         })
     }
 
@@ -220,6 +222,9 @@ fn nameless(layout: &Layout) -> Error {
 fn lacking(format: &str) -> Error {
     // The nearest that loses little, so that there is something to type.
     let advice = match format {
+        f if f.starts_with("yuva") && ["10", "12", "16"].iter().any(|bits| f.contains(bits)) => {
+            "rgba64le, which goes through RGB,"
+        }
         f if f.starts_with("yuva") => "rgba, which goes through RGB,",
         f if f.starts_with("yuv422") => "yuv422p10le",
         f if f.starts_with("yuv444") || f.starts_with("yuv440") => "yuv444p10le",

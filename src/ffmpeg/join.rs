@@ -21,7 +21,7 @@ use super::nut::opening;
 use super::packets::packets;
 use super::probe::Clip;
 use super::program::{Log, Programs, file_argument, words};
-use super::stream::ColorTags;
+use super::stream::{ALPHA_TAG, ColorTags};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
 use crate::link::Cancel;
@@ -167,15 +167,16 @@ impl Join<'_> {
                 command.map("0:v:0");
             }
         }
-        if let Some(scale) = encode.movie_scale(out) {
-            command.args(["-movie_timescale", &scale.to_string()]);
-        }
+        encode.written_as(&mut command, out);
         command.args(&encode.extra);
         // Last, so that a codec among the extra options is not this stream's.
         let mut set = |option: &str, value: &str| {
             command.args([format!("{option}:{at}"), value.to_owned()]);
         };
         set("-c", "copy");
+        if encode.lost_alpha() {
+            set("-metadata:s", &format!("{ALPHA_TAG}="));
+        }
         // NUT's tick may be a part of the clip's.
         set("-time_base", &encode.time_base.to_string());
         let fields = match encode.field() {

@@ -158,11 +158,13 @@ fn is_error(line: &str) -> bool {
     )
 }
 
-/// What is said of each frame, and of how far it is.
+/// What is said of each frame, of how far it is, and of what goes well.
 fn is_report(line: &str) -> bool {
     let key =
         |key: &str| key.bytes().all(|b| b.is_ascii_lowercase() || b"_0123456789".contains(&b));
-    line.contains("[Parsed_showinfo") || line.split_once('=').is_some_and(|(name, _)| key(name))
+    line.contains("[info] ")
+        || line.contains("[Parsed_showinfo")
+        || line.split_once('=').is_some_and(|(name, _)| key(name))
 }
 
 /// A line without what stands in brackets in front of it: level, and part with its address.

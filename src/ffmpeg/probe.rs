@@ -3,7 +3,8 @@
 //! ffprobe is the source, not the log of `ffmpeg -i`: the log has no time base of a stream, no
 //! rotation as a number, rounds rates to two decimals, and its form changes between versions.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -17,7 +18,7 @@ use super::display::DisplayMatrix;
 use super::hdr;
 use super::opus;
 use super::program::{Programs, file_argument};
-use super::stream::{ColorTags, Stream, StreamKind, Video};
+use super::stream::{ALPHA_TAG, ColorTags, Stream, StreamKind, Video, alpha_decoder};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
 use crate::filter::Dihedral;
@@ -258,7 +259,19 @@ fn ask(programs: &Programs, path: &Path, what: &[&str], cancel: &Cancel) -> Resu
         Err(e) if e.to_string().contains("not on whitelist") => Err(Error::input(
             "it is no clip but a list or a script that names other files, which are not opened",
         )),
-        Err(e) => Err(e),
+        Err(e) if cancel.is_now() => Err(e),
+        Err(e) => Err(no_clip(path).map_or(e, Error::input)),
+    }
+}
+
+/// What a file is that ffprobe cannot read, where that is plain.
+fn no_clip(path: &Path) -> Option<&'static str> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(512).read_to_end(&mut head).ok()?;
+    let text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || *byte >= 0x80;
+    match head.is_empty() {
+        true => Some("the file is empty"),
+        false => head.iter().all(text).then_some("it is text and no clip"),
     }
 }
 
@@ -365,6 +378,19 @@ impl SaidStream {
         })
     }
 
+    /// The format with the alpha that VP8 and VP9 have beside their frames, as far as the container
+    /// says: ffmpeg's own decoders pass it over.
+    fn unveiled(&self, format: String) -> String {
+        let beside = self.codec_name.as_deref().is_some_and(|codec| alpha_decoder(codec).is_some());
+        let says = |(name, value): (&String, &Value)| {
+            name.eq_ignore_ascii_case(ALPHA_TAG) && value.as_str() == Some("1")
+        };
+        if beside && format == "yuv420p" && self.tags.iter().any(says) {
+            return "yuva420p".to_owned();
+        }
+        format
+    }
+
     fn video(&self) -> Result<Video> {
         let side = |n: Option<i64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
         let matrix = self.side_data_list.iter().find_map(|data| data.get("displaymatrix"));
@@ -372,7 +398,7 @@ impl SaidStream {
         let rate = |text: &Option<String>| TimeBase::parse(text.as_deref()?).ok();
         Ok(Video {
             size: Size::new(side(self.width), side(self.height)),
-            pix_fmt: said(self.pix_fmt.clone()),
+            pix_fmt: said(self.pix_fmt.clone()).map(|format| self.unveiled(format)),
             aspect: self.sample_aspect_ratio.as_deref().and_then(aspect),
             color: ColorTags {
                 range: said(self.color_range.clone()),

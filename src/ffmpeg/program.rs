@@ -100,7 +100,14 @@ impl Programs {
         if encoders.contains(&name) {
             return Ok(());
         }
-        let near: Vec<&str> = encoders.iter().copied().filter(|e| e.contains(name)).collect();
+        let of_codec = format!("(codec {name})");
+        let coding = listed.lines().filter(|line| line.contains(&of_codec));
+        let coding = coding.filter_map(video_encoder);
+        let named = encoders.iter().copied().filter(|encoder| encoder.contains(name));
+        let mut near: Vec<&str> = named.chain(coding).collect();
+        // Those that need no device first.
+        near.sort_unstable_by_key(|encoder| (!encoder.starts_with("lib"), *encoder));
+        near.dedup();
         let hint = match near.as_slice() {
             [] => String::new(),
             near => format!("; did you mean {}?", near.join(", ")),

@@ -95,3 +95,15 @@ pub struct ColorTags {
     /// `left`, `center`, `topleft`, ...
     pub siting: Option<String>,
 }
+
+/// The tag by which a stream says that it has alpha beside its frames.
+pub(super) const ALPHA_TAG: &str = "alpha_mode";
+
+/// The decoder that sees the alpha beside the frames of such a codec.
+pub(super) fn alpha_decoder(codec: &str) -> Option<&'static str> {
+    match codec {
+        "vp8" => Some("libvpx"),
+        "vp9" => Some("libvpx-vp9"),
+        _ => None,
+    }
+}

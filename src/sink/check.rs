@@ -91,6 +91,20 @@ pub fn file_can_be_made(option: &str, file: &Path) -> Result<()> {
     }
 }
 
+/// Refuses an output that is there and no file: it gets its name by a rename, which would put a file
+/// in the place of a pipe that somebody reads.
+///
+/// # Errors
+/// `Usage`.
+pub fn out_is_a_file(out: &Path) -> Result<()> {
+    let what = match fs::metadata(out) {
+        Ok(data) if data.is_dir() => "a folder",
+        Ok(data) if !data.is_file() => "a pipe or a device",
+        _ => return Ok(()),
+    };
+    Err(Error::usage(format!("the output {} is {what}, not a file", shown(out))))
+}
+
 /// Refuses an output folder that cannot be made: something on its way is no folder, or the
 /// nearest one that is there may not be written to.
 ///
@@ -147,9 +161,7 @@ pub fn folder(
 /// # Errors
 /// `Usage`: it is the input, or a folder.
 pub fn file(items: &[Item], out: &Path) -> Result<Outputs> {
-    if out.is_dir() {
-        return Err(Error::usage(format!("the output {} is a folder", shown(out))));
-    }
+    out_is_a_file(out)?;
     let names = vec![out.file_name().map(PathBuf::from)];
     let folder = folder_of(out).to_owned();
     no_input_replaced(items, &folder, &names)?;

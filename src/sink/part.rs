@@ -1,15 +1,30 @@
-//! A clip's file while it is written: beside the output, under a name of its own.
+//! A clip's file while it is written: beside the output, under a name of its own, and with a mark that
+//! tells it from a file of the user's that happens to have that name.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, XattrFlags, fgetxattr_query, flock, fremovexattr, fsetxattr};
 use rustix::io::Errno;
 
 use super::place::{Writing, commit, folder_of};
 use crate::error::{Error, Kind, Result, shown};
+
+/// The attribute of a file that a render writes. Encoders open the file that is there, so it stays.
+const MARK: &str = "user.lumaloom.part";
+
+/// Whose file of that name it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    /// A render's, or nobody's: there is nothing in it.
+    Render,
+    /// Somebody else's.
+    Other,
+    /// A file system without attributes does not tell.
+    Untold,
+}
 
 /// The file that is not whole yet; removed when dropped before it got its name. Locked while it
 /// is open, so that two renders never write one.
@@ -23,7 +38,7 @@ impl PartFile {
     /// The one for `out`, whose folder is made if it is not there.
     ///
     /// # Errors
-    /// `System`: it cannot be made; `Temporary`: another render writes it.
+    /// `System`: it cannot be made; `Temporary`: another render writes it; `Usage`: it is no render's.
     pub fn create(out: &Path) -> Result<Self> {
         let folder = folder_of(out);
         fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
@@ -40,6 +55,11 @@ impl PartFile {
             // A file system without locks cannot tell; one person's two renders are rare. Between
             // opening and locking another render may have removed its file: then again.
             if file.metadata().map_err(|e| Error::io("look at", &path, &e))?.nlink() > 0 {
+                if owner(&file) != Owner::Render {
+                    return Err(in_the_way(&path));
+                }
+                // Where there are no attributes the next render asks the user.
+                let _ = fsetxattr(&file, MARK, b"1", XattrFlags::empty());
                 return Ok(Self { file, path });
             }
         }
@@ -66,6 +86,8 @@ impl PartFile {
     pub fn commit(mut self, out: &Path, writing: Writing) -> Result<()> {
         let failed = |e: std::io::Error| Error::io("put in place", out, &e);
         // Hours of encoding are worth a sync, `--durable` or not.
+        // There may be none.
+        let _ = fremovexattr(&self.file, MARK);
         self.file.sync_all().map_err(failed)?;
         commit(&self.path, out, writing).map_err(failed)?;
         self.path = PathBuf::new();
@@ -86,10 +108,38 @@ impl Drop for PartFile {
 pub fn remove_abandoned(out: &Path) {
     let path = part_path(out);
     let Ok(file) = OpenOptions::new().write(true).open(&path) else { return };
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+    let dead = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    if dead && owner(&file) != Owner::Other {
         // The error that led here is the one to report.
         let _ = fs::remove_file(&path);
     }
+}
+
+/// Refuses an `out` whose unfinished file would be written over a file that is no render's.
+///
+/// # Errors
+/// `Usage`.
+pub fn part_is_free(out: &Path) -> Result<()> {
+    let path = part_path(out);
+    let Ok(file) = OpenOptions::new().write(true).open(&path) else { return Ok(()) };
+    let dead = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    if dead && owner(&file) != Owner::Render { Err(in_the_way(&path)) } else { Ok(()) }
+}
+
+fn owner(file: &File) -> Owner {
+    match (fgetxattr_query(file, MARK), file.metadata()) {
+        (Ok(_), _) => Owner::Render,
+        (_, Ok(data)) if data.len() == 0 => Owner::Render,
+        (Err(Errno::NOTSUP), _) => Owner::Untold,
+        _ => Owner::Other,
+    }
+}
+
+fn in_the_way(path: &Path) -> Error {
+    Error::usage(format!(
+        "{} is in the way: a render is written under that name first; move or remove it",
+        shown(path)
+    ))
 }
 
 /// `clip.mp4` as `clip.part.mp4`: ffmpeg chooses the container by the extension.
@@ -105,7 +155,12 @@ pub fn part_path(out: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::ManuallyDrop;
+
     use super::*;
+    use crate::sink::place::{Clobber, Durable};
+
+    const REPLACE: Writing = Writing { clobber: Clobber::Replace, durable: Durable::No };
 
     #[test]
     fn the_unfinished_clip_keeps_its_extension() {
@@ -135,8 +190,35 @@ mod tests {
         remove_abandoned(&out);
         assert!(path.exists());
         drop(part);
-        fs::write(&path, "half").unwrap();
+        let abandoned = |text: &str| {
+            // As after a kill: nobody dropped it.
+            let part = ManuallyDrop::new(PartFile::create(&out).unwrap());
+            fs::write(&part.path, text).unwrap();
+            flock(&part.file, FlockOperation::Unlock).unwrap();
+            part.path.clone()
+        };
+        let path = abandoned("half");
+        part_is_free(&out).unwrap();
         remove_abandoned(&out);
         assert!(!path.exists());
+        abandoned("half");
+        PartFile::create(&out).unwrap().commit(&out, REPLACE).unwrap();
+        assert!(!path.exists() && fs::read(&out).unwrap() == b"half");
+        assert!(fgetxattr_query(File::open(&out).unwrap(), MARK).is_err());
+    }
+
+    #[test]
+    fn a_file_of_the_users_is_never_written_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("a.mkv");
+        let path = part_path(&out);
+        fs::write(&path, "precious").unwrap();
+        let refused = [part_is_free(&out), PartFile::create(&out).map(drop)];
+        for error in refused.map(Result::unwrap_err) {
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().contains("a.part.mkv is in the way"), "{error}");
+        }
+        remove_abandoned(&out);
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
     }
 }

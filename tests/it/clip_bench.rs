@@ -143,7 +143,7 @@ fn what_makes_no_sense_is_said_before_the_first_run() {
         ("a.mkv -o b.mkv --codec nothing", 2, "no video encoder"),
         ("a.mkv -f crop=999:999", 2, "crop"),
         ("-", 2, "stdin"),
-        ("notes.txt", 1, "Invalid data"),
+        ("notes.txt", 1, "it is text"),
     ] {
         let done = place.line(&format!("bench {arguments}")).code(code).says(&[said]);
         assert!(!done.stderr.contains("warm-up"), "{arguments}: {}", done.stderr);

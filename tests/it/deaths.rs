@@ -185,8 +185,10 @@ fn what_a_killed_program_leaves_is_replaced_by_the_next_run() {
     let place = long();
     for (mode, after) in ["threads", "processes", "inline"].into_iter().zip(moments(3)) {
         dies(&place, mode, Victim::Program, after);
-        // What is left is half a clip of another length.
-        place.file("b.part.mkv", &[7; 1 << 20]);
+        // What is left, if it came to that, is half a clip of another length.
+        if place.path("b.part.mkv").exists() {
+            place.file("b.part.mkv", &[7; 1 << 20]);
+        }
         place.line(&format!("video a.mkv -o b.mkv --mode {mode} --t 0.4")).code(0);
         assert_eq!(names(&place), ["a.mkv", "b.mkv"], "{mode}");
         let frames = ffmpeg(&place, "-i b.mkv -map 0:v -f framemd5 -");

@@ -287,6 +287,11 @@ fn an_animation_becomes_a_clip_as_players_show_it_and_a_clip_an_animation() {
             "the last frame lasts as long as it says, or to the cut: {out}, {said}"
         );
     }
+    // The last frame is no B-frame's last packet.
+    place.shell("convert -delay 100 f/03.png f/04.png f/05.png even.gif").code(0);
+    place.line("video even.gif -o even.mp4").code(0);
+    let script = "ffprobe -v error -show_entries stream=duration -of csv=p=0 even.mp4";
+    assert_eq!(place.shell(script).code(0).stdout.trim(), "3.000000");
     // 30000/1001 frames a second do not go into hundredths; the running time is right.
     place.line("video rgb.mkv -o b.gif").code(0);
     let times: Vec<i64> = shown(&place, "b.gif").iter().map(|row| row.0).collect();

@@ -54,14 +54,21 @@ impl ClipIn {
         {
             return Ok(Self::Sequence(Sequence::new(&pattern, args, window)?));
         }
-        let meta =
-            named.map_err(|e| Error::usage(format!("failed to open {}: {e}", shown(input))))?;
+        let pattern = |like: PathBuf| {
+            let like = shown(&like).to_string();
+            format!("pictures with numbers in their names are given as a pattern, like {like}")
+        };
+        let meta = named.map_err(|e| {
+            let globs = input.to_string_lossy().contains('*');
+            let like = || pattern(input.with_file_name("%05d.png"));
+            let hint = if globs { format!("; {}", like()) } else { String::new() };
+            Error::usage(format!("failed to open {}: {e}{hint}", shown(input)))
+        })?;
         if meta.is_dir() {
-            let (folder, pattern) = (shown(input), input.join("%05d.png"));
             return Err(Error::usage(format!(
-                "{folder} is a folder; pictures with numbers in their names are given as a pattern, \
-                 like {}, and lumaloom images filters a folder",
-                shown(&pattern)
+                "{} is a folder; {}, and lumaloom images filters a folder",
+                shown(input),
+                pattern(input.join("%05d.png"))
             )));
         }
         match picture(input, &meta) {

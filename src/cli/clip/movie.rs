@@ -160,7 +160,8 @@ impl Movie {
         if out.chooses_format() {
             return Ok(());
         }
-        check_container(&self.programs, &self.copies(out.without())?, out.path(), cancel)
+        let to = (out.path(), out.words());
+        check_container(&self.programs, &self.copies(out.without())?, to, cancel)
     }
 
     /// What the output will not have although nobody said so.

@@ -15,6 +15,7 @@ use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
 use lumaloom::sink::{
     AnimationSink, Clobber, Durable, Joining, NullSink, SequenceSink, VideoSink, Writing, Y4mSink,
+    check, part_is_free,
 };
 use lumaloom::source::{Facts, Pattern, Turn};
 use lumaloom::stage::Sink;
@@ -233,11 +234,9 @@ impl ClipOut {
     /// `Usage`, with the way out.
     pub fn free(&self) -> Result<()> {
         let one_file = matches!(self.kind, Kind::Clip | Kind::Animation(_));
-        if one_file && self.out.is_dir() {
-            return Err(Error::usage(format!(
-                "{} is a folder; a clip is a file",
-                shown(&self.out)
-            )));
+        if one_file {
+            check::out_is_a_file(&self.out)?;
+            part_is_free(&self.out)?;
         }
         if self.writing.clobber == Clobber::Replace {
             return Ok(());

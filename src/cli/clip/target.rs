@@ -96,9 +96,12 @@ impl Target {
             let Ok(format) = wish.format() else { return notes };
             let Model::Ycbcr(to) = wish.layout(of, format).model() else { return notes };
             let (matrix, name) = (to.matrix.name(), format.name());
-            let lost = if of.model().has_alpha() { ", without their transparency" } else { "" };
+            let (lost, way) = match of.model().has_alpha() {
+                true => (", without their transparency", "rgba keeps it"),
+                false => ("", "says another"),
+            };
             notes.push(format!(
-                "pictures become {name}, {matrix}, {} range{lost} (--pix-fmt says another)",
+                "pictures become {name}, {matrix}, {} range{lost} (--pix-fmt {way})",
                 if to.range == Range::Full { "full" } else { "limited" }
             ));
         }

@@ -19,10 +19,11 @@ use super::copy::Copies;
 use super::display::{DisplayMatrix, keeps_matrix};
 use super::format::PixelFormat;
 use super::hdr;
+use super::named::has_alpha;
 use super::nut::{Head, Nut};
 use super::probe::{Clip, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument, words};
-use super::stream::{ColorTags, StreamKind};
+use super::stream::{ALPHA_TAG, ColorTags, StreamKind};
 use super::time::{Micros, TimeBase};
 use super::track::set_matrix;
 use crate::codec::y4m::Interlacing;
@@ -133,6 +134,9 @@ const COUNTED: &[&str] = &[
     "dv", "3gp", "mxf", "ogv",
 ];
 
+/// What makes an encoder end by itself.
+const EARLY: &str = "an option after -- tells it to stop early (--t, --to and --frames cut a clip)";
+
 /// What an MP4 of ffmpeg's counts in, per second.
 const MILLISECONDS: u32 = 1000;
 /// Ticks per second of one of its tracks, at least.
@@ -223,15 +227,18 @@ impl Encoder {
     /// says to stop now.
     pub fn write(&mut self, frame: &Frame, ticks: i64, cancel: &Cancel) -> Result<()> {
         let number = self.written;
+        let early = |e: Error, child: &Child| match child.ended_well() {
+            true => Error::input(format!("the encoder ended before frame {number} did: {EARLY}")),
+            false => e,
+        };
         if *frame.layout() != self.layout {
             let (has, wants) = (frame.layout(), self.layout);
             return Err(Error::internal(format!("frame {number} is {has}, not {wants}")));
         }
         let shifted = ticks.saturating_add(self.shift);
         let head = self.nut.frame(shifted).map_err(|e| e.within(format!("frame {number}")))?;
-        self.child.write(&head, cancel)?;
-        for piece in frame.bytes() {
-            self.child.write(piece, cancel)?;
+        for piece in std::iter::once(&head[..]).chain(frame.bytes()) {
+            self.child.write(piece, cancel).map_err(|e| early(e, &self.child))?;
         }
         self.written += 1;
         Ok(())
@@ -248,8 +255,7 @@ impl Encoder {
         if taken < self.written {
             let written = self.written;
             return Err(Error::input(format!(
-                "the encoder took {taken} of {written} frames: an option after -- tells it to stop \
-                 early (--t, --to and --frames cut a clip)"
+                "the encoder took {taken} of {written} frames: {EARLY}"
             )));
         }
         self.matrix.as_ref().map_or(Ok(()), Matrix::set)?;
@@ -296,7 +302,7 @@ impl Encode<'_> {
 
     /// Ticks per second in which an MP4 or MOV counts when its tracks begin, where ffmpeg's 1000
     /// would round one of them.
-    pub(super) fn movie_scale(&self, out: &Path) -> Option<u32> {
+    fn movie_scale(&self, out: &Path) -> Option<u32> {
         let copies = self.copies.filter(|_| keeps_matrix(out))?;
         let rendered = copies.rendered();
         let copied = copies.kept().iter().enumerate().filter(|(at, _)| *at != rendered);
@@ -354,9 +360,7 @@ impl Encode<'_> {
             .map(|(n, d)| (d, n));
         let (num, den) = time_base.unwrap_or((self.time_base.num(), self.time_base.den()));
         command.args(["-enc_time_base", &format!("{num}/{den}")]);
-        if let Some(scale) = self.movie_scale(out) {
-            command.args(["-movie_timescale", &scale.to_string()]);
-        }
+        self.written_as(&mut command, out);
         if let Origin::Moved(_) = self.origin {
             // B-frames are decoded before they are shown, so before 0; an index in the middle of
             // a joined stream is of no use.
@@ -378,6 +382,16 @@ impl Encode<'_> {
         }
         command.output(file_argument(out)?);
         Ok(command)
+    }
+
+    /// Options of the container.
+    pub(super) fn written_as(&self, command: &mut FfmpegCommand, out: &Path) {
+        // Without numbers made up by chance, so that the same frames are the same file: Matroska
+        // and Ogg have some.
+        command.args(["-fflags", "+bitexact"]);
+        if let Some(scale) = self.movie_scale(out) {
+            command.args(["-movie_timescale", &scale.to_string()]);
+        }
     }
 
     /// The clip, from the first frame on if its beginning was cut off.
@@ -433,6 +447,10 @@ impl Encode<'_> {
         if let Some(threads) = codec.threads {
             set("-threads", &threads.to_string());
         }
+        if self.lost_alpha() {
+            // It would be copied from the clip.
+            set("-metadata:s", &format!("{ALPHA_TAG}="));
+        }
         if let Some(format) =
             self.takes.as_ref().map(|takes| takes.format.as_str()).or(self.format.encoder())
         {
@@ -458,6 +476,16 @@ impl Encode<'_> {
         }
     }
 
+    /// Whether the clip says that it has alpha beside its frames, and the output has none.
+    pub(super) fn lost_alpha(&self) -> bool {
+        let said = |copies: &&Copies<'_>| {
+            let tags = copies.kept().get(copies.rendered()).map(|stream| &stream.tags);
+            tags.is_some_and(|tags| tags.keys().any(|name| name.eq_ignore_ascii_case(ALPHA_TAG)))
+        };
+        let format = self.takes.as_ref().map_or(self.given(), |takes| &takes.format);
+        self.copies.as_ref().is_some_and(said) && !has_alpha(format)
+    }
+
     /// The filter of packets that says how long the last frame is shown; nothing where the
     /// container has no place for that.
     fn setts(&self, last: Last, out: &Path) -> Option<String> {
@@ -468,10 +496,15 @@ impl Encode<'_> {
             "/TB".to_owned()
         };
         let ticks = |n: i64| format!("{n}*{}{per_second}", self.time_base);
-        let [at, lasts] = [last.ticks, last.lasts].map(ticks);
-        Some(format!(
-            "setts=pts=PTS:dts=DTS:duration='if(gte(PTS+0.5,{at}),round({lasts}),DURATION)'"
-        ))
+        let [at, lasts, end] = [last.ticks, last.lasts, last.ticks + last.lasts].map(ticks);
+        let mut duration = format!("if(gte(PTS+0.5,{at}),round({lasts}),DURATION)");
+        if keeps_matrix(out) {
+            // An MP4 reckons its track's length from the packet that is decoded last, behind which
+            // there is no time or none that is later, and which may be another one's B-frame.
+            let left = format!("max(1,round({end})-STARTPTS-DTS+STARTDTS)");
+            duration = format!("if(gt(NEXT_DTS,DTS),{duration},{left})");
+        }
+        Some(format!("setts=pts=PTS:dts=DTS:duration='{duration}'"))
     }
 
     /// Ticks per second of the rendered stream in a container that counts finer than frames, as

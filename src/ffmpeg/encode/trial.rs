@@ -63,7 +63,10 @@ impl Encode<'_> {
         }
         let size = self.layout.size();
         let small = Size::new(shortened(size.width), shortened(size.height));
-        let mut tried = self.tried(small, out, cancel);
+        let room = tempfile::tempdir()
+            .map_err(|e| Error::system(format!("failed to make a folder for a trial: {e}")))?;
+        let file = room.path().join("trial").with_extension(out.extension().unwrap_or_default());
+        let mut tried = self.tried(small, &file, cancel);
         // What is said of a job that fails is that of frames as they are.
         let large = (small != size).then(|| (self.clone(), size));
         let mut whole = false;
@@ -72,20 +75,24 @@ impl Encode<'_> {
                 break;
             }
             whole = self.field().is_some() && job.field().is_none();
-            tried = job.tried(of, out, cancel);
+            tried = job.tried(of, &file, cancel);
         }
         match tried {
             Ok(Some(trial)) => {
                 let gray = Family::of(self.given()) == Family::Gray;
                 let better = gray && Family::of(&trial.takes.format) == Family::Rgb;
                 let ycbcr = better.then(|| self.as_format(["yuv420p", "yuv420p10le"]));
-                let ycbcr = ycbcr.and_then(|job| job.tried(small, out, cancel).ok().flatten());
+                let ycbcr = ycbcr.and_then(|job| job.tried(small, &file, cancel).ok().flatten());
                 let Trial { encoder, takes, untold } = ycbcr.unwrap_or(trial);
                 Ok(Some(Trial { encoder, takes: Takes { whole, ..takes }, untold }))
             }
             Ok(None) => Ok(None),
             Err(_) if cancel.is_now() => Err(cancel.error()),
-            Err(e) if self.extra.is_empty() && !is_of_disk(&e) => Err(unfit(&e)),
+            Err(e) if self.extra.is_empty() && !is_of_disk(&e) => {
+                // Nobody else has heard of that file.
+                let said = e.to_string().replace(&*file.to_string_lossy(), &shown(out).to_string());
+                Err(unfit(&Error::usage(said)))
+            }
             Err(_) => Ok(None),
         }
     }
@@ -111,10 +118,7 @@ impl Encode<'_> {
         Self { takes: Some(takes), ..self.clone() }
     }
 
-    fn tried(&self, size: Size, out: &Path, cancel: &Cancel) -> Result<Option<Trial>> {
-        let room = tempfile::tempdir()
-            .map_err(|e| Error::system(format!("failed to make a folder for a trial: {e}")))?;
-        let file = room.path().join("trial").with_extension(out.extension().unwrap_or_default());
+    fn tried(&self, size: Size, file: &Path, cancel: &Cancel) -> Result<Option<Trial>> {
         let layout = Layout::new(size, self.layout.model(), self.layout.depth())?;
         // Nothing beside the frame.
         let (copies, display, last) = (None, None, None);
@@ -126,10 +130,18 @@ impl Encode<'_> {
             hear.lock().unwrap_or_else(PoisonError::into_inner).note(line);
         };
         let mut encoder =
-            Encoder::heard("encoder's trial", &job, &file, Log::Info, on_line, cancel)?;
+            Encoder::heard("encoder's trial", &job, file, Log::Info, on_line, cancel)?;
         encoder.write(&Frame::zeroed(layout), 0, cancel)?;
         encoder.finish(cancel)?;
         let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) =
+            said.unused.iter().find(|name| ["crf", "preset"].contains(&name.as_str()))
+        {
+            let encoder = said.encoder.as_deref().unwrap_or("the encoder");
+            return Err(Error::usage(format!(
+                "{encoder} has no --{name} (-- -q:v 3 or -- -b:v 4M are what most others have)"
+            )));
+        }
         let Some((encoder, (format, full))) = said.encoder.clone().zip(said.format.clone()) else {
             return Ok(None);
         };
@@ -138,7 +150,7 @@ impl Encode<'_> {
         let format = if made_full { format.replacen("yuv4", "yuvj4", 1) } else { format };
         let takes = Takes { format, ..Takes::default() };
         let job = Self { takes: Some(takes.clone()), ..job };
-        let (read, untold) = match pictures(self.programs, &file, cancel) {
+        let (read, untold) = match pictures(self.programs, file, cancel) {
             Some(video) => (job.misread(&takes.format, &video), job.untold(&video)),
             // Nobody knows what it says.
             None => (Read::default(), Vec::new()),
@@ -174,6 +186,8 @@ struct Heard {
     format: Option<(String, bool)>,
     /// Whether what comes is of the output.
     output: bool,
+    /// Names of options that the encoder does not have.
+    unused: Vec<String>,
 }
 
 impl Heard {
@@ -181,6 +195,7 @@ impl Heard {
         if self.encoder.is_none() {
             self.encoder = encoder(line);
         }
+        self.unused.extend(unused(line));
         self.output |= line.contains("Output #0, ");
         if self.output && self.format.is_none() {
             self.format = format(line);
@@ -206,6 +221,13 @@ fn format(line: &str) -> Option<(String, bool)> {
     let cell = cells.nth(1)?.trim();
     let name = cell.split('(').next()?.trim();
     (name != "none").then(|| (name.to_owned(), cell.contains("(pc")))
+}
+
+/// The option in `Codec AVOption crf (Select the quality) … has not been used for any stream.`
+fn unused(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("Codec AVOption ")?;
+    let (name, rest) = rest.split_once(' ')?;
+    rest.contains("has not been used").then(|| name.to_owned())
 }
 
 /// A side as divisible as this one, and short.
@@ -250,6 +272,9 @@ mod tests {
         assert_eq!(format(full), Some(("yuv420p".to_owned(), true)));
         assert_eq!(format("  Stream #0:0: Video: wrapped, none, 66x64"), None);
         assert_eq!(format("  Stream #0:1: Video: h264, yuv420p, 66x64"), None);
+        let lacks = "[warning] Codec AVOption crf (Select the quality for constant quality mode) \
+                     specified for output file #0 (o.avi) has not been used for any stream. The most";
+        assert_eq!(unused(lacks).as_deref(), Some("crf"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::packets::{Packets, decoded, packets};
 use super::pixels::matrix_named;
 use super::probe::Clip;
 use super::program::Programs;
-use super::stream::{ColorTags, Stream, StreamKind, Video};
+use super::stream::{ALPHA_TAG, ColorTags, Stream, StreamKind, Video};
 use super::time::{Micros, TimeBase};
 use crate::error::{Error, Result, shown};
 use crate::frame::Subsampling;
@@ -115,6 +115,8 @@ const OWN_TAGS: &[&str] = &[
     "bps",
     "number_of_frames",
     "number_of_bytes",
+    // It is about the pixels.
+    ALPHA_TAG,
 ];
 
 /// Side data that describes the coding, not the picture.
