@@ -25,6 +25,8 @@ demo: build
 
 # What these ask of ffmpeg does not depend on our threads or codecs, and takes minutes: they run once, with everything.
 ONCE = --skip kept:: --skip chunks:: --skip deaths:: --skip clip_bench::
+# Nor does what ffmpeg does with clips depend on C of ours; pictures and animations do.
+FFMPEGS = --skip video:: --skip clip_rest::
 
 # One core first (built on all): what waits for a second thread hangs there. Then the build without C, which
 # must give the same bytes (tests/golden is shared). Then everything.
@@ -34,7 +36,7 @@ test: setup
 	scripts/one-core $(CARGO) test --locked --lib --bins -- --test-threads=1
 	scripts/one-core $(CARGO) test --locked --test it -- --test-threads=1 $(ONCE)
 	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins
-	$(CARGO) test --locked --no-default-features --features pure-rust --test it -- $(ONCE)
+	$(CARGO) test --locked --no-default-features --features pure-rust --test it -- $(ONCE) $(FFMPEGS)
 	$(CARGO) test --locked
 
 # The ignored tests too, and property tests with many more cases.
