@@ -2,6 +2,7 @@
 
 mod buffer;
 mod bytes;
+mod common;
 mod layout;
 
 pub use buffer::{BufferPool, Frame, Plane, Sample, Samples};

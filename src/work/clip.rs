@@ -144,7 +144,7 @@ impl ClipWork {
             frames.push(match (part.payload, &self.decode) {
                 (Payload::Frame(frame), _) => frame,
                 (Payload::Bytes(bytes), Some((first, limits))) => {
-                    let still = decoded(&bytes, first, limits, &self.pool)?;
+                    let still = decoded(&bytes, first, limits, (bands, &self.pool))?;
                     beside = Some(still.metadata);
                     Arc::new(still.frame)
                 }
@@ -270,22 +270,41 @@ impl Work for ClipWork {
     }
 }
 
-/// The picture in a file, which has to be like the first one.
+/// The picture in a file, as a frame like all of them.
 fn decoded(
     bytes: &[u8],
-    first: &Header,
+    all: &Header,
     limits: &Limits,
-    pool: &BufferPool,
+    (bands, pool): (Bands, &BufferPool),
 ) -> Result<codec::Still> {
     let header = codec::probe(bytes, limits)?;
-    if (header.layout, header.orientation) != (first.layout, first.orientation) {
-        let (is, was) = (header.layout, first.layout);
-        let turned = if is == was { ", turned another way" } else { "" };
+    let fits = header.layout.common(&all.layout) == Some(all.layout);
+    if !fits || header.orientation != all.orientation {
+        let (is, was) = (header.layout, all.layout);
+        let turned = if fits { ", turned another way" } else { "" };
         return Err(Error::input(format!(
-            "it is {is}{turned}, where the first of the sequence is {was}; all have to be alike"
+            "it is {is}{turned}, where the sequence is {was}; all have to be alike"
         )));
     }
-    codec::decode(bytes, &header, DecodeHint::FULL, pool)
+    let still = codec::decode(bytes, &header, DecodeHint::FULL, pool)?;
+    if header.layout == all.layout {
+        return Ok(still);
+    }
+    let input = Input {
+        layout: header.layout,
+        orientation: Dihedral::IDENTITY,
+        icc: None,
+        finish: codec::curve_between(header.format, header.format),
+        decoder: Decoder::Whole,
+    };
+    // Such pictures are few: programs write a black frame in grey.
+    let fit = |_| all.layout;
+    let score = Score::new(&Chain::default(), &input, &fit, Media::Video, Shrink::Off)?;
+    let frame = score.steps().iter().try_fold(still.frame, |frame, step| match step {
+        Step::Frame(plan) => plan.apply(frame, bands, pool),
+        Step::Window(_) | Step::Carried(_) => Err(Error::internal("no chain is over time")),
+    })?;
+    Ok(codec::Still { frame, ..still })
 }
 
 /// The one frame of a step that has no window.
@@ -406,6 +425,11 @@ mod tests {
         assert_eq!(header.format, Format::Qoi);
         let still = codec::decode(&bytes, &header, DecodeHint::FULL, &pool).unwrap();
         assert!(still.frame.bytes()[0].iter().all(|byte| *byte == 255));
+        // What has less is made like the others.
+        let mut done = run(png(35, Model::Gray));
+        let Payload::Bytes(bytes) = taken(&mut done).unwrap() else { panic!("a frame") };
+        let layout = codec::probe(&bytes, &limits).unwrap().layout;
+        assert_eq!(layout.model(), Model::Rgb);
         for other in [png(36, Model::Rgb), png(35, Model::Rgba)] {
             let error = run(other).outcome.unwrap_err().to_string();
             assert!(error.contains("35x21") && error.contains("alike"), "{error}");

@@ -229,6 +229,25 @@ fn animated_pictures_go_in_and_out_without_ffmpeg() {
 }
 
 #[test]
+fn a_grey_picture_among_coloured_ones_is_one_of_them() {
+    let place = Place::new();
+    // Programs write a picture without colour as a grey one.
+    place.shell("mkdir m; convert -size 8x6 xc:black -type Grayscale m/1.png").code(0);
+    place.shell("convert -size 8x6 xc:red -define png:color-type=2 m/2.png").code(0);
+    place.shell("convert -size 8x6 xc:gray -colorspace Gray m/3.png").code(0);
+    for mode in MODES {
+        place.line(&format!("video m/%d.png -y -o o_%d.png --mode {mode}")).code(0);
+        for (at, color) in [(1, "#000000"), (2, "#FF0000"), (3, "#7E7E7E")] {
+            let pixel =
+                place.shell(&format!("convert o_{at}.png -depth 8 txt:- | tail -1")).code(0);
+            assert!(pixel.stdout.contains(color), "{mode}, {at}: {}", pixel.stdout);
+        }
+    }
+    place.shell("convert -size 9x6 xc:red m/4.png").code(0);
+    place.line("video m/%d.png -y -o o_%d.png").code(1).says(&["m/4.png", "9x6", "alike"]);
+}
+
+#[test]
 fn a_source_is_never_written_to() {
     let place = rgb();
     let picture = fs::read(place.path("f/03.png")).unwrap();

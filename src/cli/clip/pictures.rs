@@ -1,6 +1,7 @@
 //! Pictures as the frames of a clip: the files of a sequence, or one file that has several.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +17,10 @@ use lumaloom::source::{Extent, Facts, FrameSource, Pattern, Playing, SequenceSou
 use crate::cli::args::ClipArgs;
 use crate::cli::job::MAX_PIXELS;
 
-/// Files that were found, the first of them looked at.
+/// How much of a picture mostly says what it is.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// Files that were found, and the layout that holds them all.
 pub struct Sequence {
     items: Vec<Item>,
     first: Header,
@@ -64,10 +68,12 @@ impl Sequence {
         let first = items.first().ok_or_else(|| {
             Error::usage("no picture lies between --ss and --to; --r is the sequence's rate")
         })?;
-        let bytes = fs::read(&first.input).map_err(|e| Error::io("read", &first.input, &e))?;
-        let header = codec::probe(&bytes, &Limits { max_pixels: MAX_PIXELS });
-        let header = header.map_err(|e| e.within(shown(&first.input)))?;
-        Ok(Self { items, first: header, each })
+        let first = header(&first.input)?;
+        // One that is broken is an error when its turn has come.
+        let others = items[1..].iter().filter_map(|item| header(&item.input).ok());
+        let layout =
+            others.fold(first.layout, |all, other| all.common(&other.layout).unwrap_or(all));
+        Ok(Self { items, first: Header { layout, ..first }, each })
     }
 
     /// The frames as they are decoded.
@@ -192,6 +198,24 @@ impl Animated {
         let extent = Extent { frame_bytes, total: self.frames, most: self.most };
         Ok(FrameSource::new(&self.path, playing, None, extent, pool.clone(), cancel))
     }
+}
+
+/// What a picture's file says of itself.
+///
+/// # Errors
+/// `Input`: it is no picture.
+fn header(path: &Path) -> Result<Header> {
+    let limits = Limits { max_pixels: MAX_PIXELS };
+    let failed = |e| Error::io("read", path, &e);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(HEAD_BYTES).read_to_end(&mut bytes).map_err(failed)?;
+    if let Ok(header) = codec::probe(&bytes, &limits) {
+        return Ok(header);
+    }
+    // What stands in front of the pixels may be longer.
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    codec::probe(&bytes, &limits).map_err(|e| e.within(shown(path)))
 }
 
 /// Refuses options that only a decoder of clips has a use for.
