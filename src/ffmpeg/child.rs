@@ -258,7 +258,8 @@ impl Child {
 
     /// Whether it has ended and found nothing wrong.
     pub(super) fn ended_well(&self) -> bool {
-        self.ended.is_some_and(|status| status.success())
+        let quiet = self.tail.errors(&(0..u64::MAX)).0 == 0;
+        quiet && self.ended.is_some_and(|status| status.success())
     }
 
     /// Which of its errors count, by their numbers: those of what nobody asked for do not.

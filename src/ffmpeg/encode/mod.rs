@@ -228,7 +228,7 @@ impl Encoder {
     pub fn write(&mut self, frame: &Frame, ticks: i64, cancel: &Cancel) -> Result<()> {
         let number = self.written;
         let early = |e: Error, child: &Child| match child.ended_well() {
-            true => Error::input(format!("the encoder ended before frame {number} did: {EARLY}")),
+            true => Error::input(format!("the encoder ended at frame {number}: {EARLY}")),
             false => e,
         };
         if *frame.layout() != self.layout {

@@ -187,7 +187,7 @@ fn frames_become_what_their_encoder_takes() {
             plain("gbrap", [200, 100, 50], "null"),
             "libvpx-vp9",
             "out.webm",
-            "yuv420p",
+            "yuva420p",
             [123, 91, 175],
             "tv",
         ),

@@ -646,7 +646,11 @@ fn a_decoder_that_hangs_is_killed() {
 fn an_encoder_that_goes_away_or_hangs_is_an_error() {
     assert_eq!(encoded(&format!("{FLOOD}\ncat >/dev/null; {FLOOD}")), Ok(10_000));
     refused(encoded("echo '[error] no such thing' >&2; exit 1"), "exit code 1: no such thing");
-    refused(encoded("head -c 1000 >/dev/null; exit 0"), "it ended before the last frame");
+    refused(encoded("head -c 1000 >/dev/null; exit 0"), "an option after --");
+    refused(
+        encoded("echo '[error] full' >&2; exit 0"),
+        "it ended before the last frame, exit code 0: full",
+    );
     refused(encoded("exec 0<&-; exec sleep 60"), "it ended before the last frame");
     refused(encoded("exec sleep 60"), "moved no byte");
     refused(encoded("cat >/dev/null; exec sleep 60"), "moved no byte");
