@@ -111,7 +111,7 @@ impl Sink for AnimationSink {
         match only {
             // One frame needs nobody to join it: it is a still already.
             Some(still) => part.file()?.write_all(&still.bytes).map_err(failed)?,
-            None => joiner.finish()?.out.flush().map_err(failed)?,
+            None => joiner.finish()?.flush().map_err(failed)?,
         }
         part.commit(&out, writing)
     }

@@ -149,7 +149,7 @@ fn written(frames: &[Frame], format: Format) -> Vec<u8> {
                 .unwrap();
         joiner.write(&still.bytes, 1).unwrap();
     }
-    joiner.finish().unwrap().out.into_inner()
+    joiner.finish().unwrap().into_inner()
 }
 
 /// What the frames are as RGBA.

@@ -23,21 +23,8 @@ pub struct Joiner<W> {
     join: Box<dyn Join>,
     clock: Clock,
     written: u64,
-    frames: u64,
-    hurried: u64,
     /// The bytes of one frame, kept for its memory.
     piece: Vec<u8>,
-}
-
-/// What was written.
-#[derive(Debug)]
-pub struct Joined<W> {
-    /// The file, not flushed.
-    pub out: W,
-    /// Frames in it. One too long for the format's delays is there more than once.
-    pub frames: u64,
-    /// Frames of 0.01 s and less, in an animation of several: players show them for 0.1 s.
-    pub hurried: u64,
 }
 
 impl<W: Write + Seek> Joiner<W> {
@@ -69,8 +56,6 @@ impl<W: Write + Seek> Joiner<W> {
             join: (kind.join)(Start { layout: *layout, plays }),
             clock: Clock::new(tick),
             written: 0,
-            frames: 0,
-            hurried: 0,
             piece: Vec::new(),
         })
     }
@@ -88,17 +73,15 @@ impl<W: Write + Seek> Joiner<W> {
         self.join.add(still, &delays, &mut self.piece)?;
         self.out.write_all(&self.piece).map_err(failed)?;
         self.written += self.piece.len() as u64;
-        self.frames += delays.len() as u64;
-        self.hurried += u64::from(delays.iter().any(|delay| is_hurried(*delay)));
         Ok(())
     }
 
-    /// Ends the file and puts what is known only now in its places.
+    /// Ends the file and puts what is known only now in its places; it is not flushed.
     ///
     /// # Errors
     /// No frame at all, or a failed write.
-    pub fn finish(mut self) -> Result<Joined<W>> {
-        if self.frames == 0 {
+    pub fn finish(mut self) -> Result<W> {
+        if self.written == 0 {
             return Err(Error::input("an animation without a frame"));
         }
         let Ending { tail, patches } = self.join.finish(self.written)?;
@@ -108,14 +91,8 @@ impl<W: Write + Seek> Joiner<W> {
             self.out.write_all(&bytes).map_err(failed)?;
         }
         self.out.seek(SeekFrom::End(0)).map_err(failed)?;
-        let hurried = if self.frames > 1 { self.hurried } else { 0 };
-        Ok(Joined { out: self.out, frames: self.frames, hurried })
+        Ok(self.out)
     }
-}
-
-/// What players do not believe.
-fn is_hurried(delay: Fraction) -> bool {
-    u64::from(delay.num()) * 100 <= u64::from(delay.den())
 }
 
 fn failed(error: std::io::Error) -> Error {

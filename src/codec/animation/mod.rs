@@ -19,7 +19,7 @@ mod tests;
 use std::num::NonZeroU32;
 
 pub use delay::Fraction;
-pub use join::{Joined, Joiner};
+pub use join::Joiner;
 
 use super::exif::{self, tiff_of};
 use super::{DecodeHint, Format, Limits, Metadata, decode, probe, sniff};

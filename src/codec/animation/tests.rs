@@ -72,7 +72,7 @@ fn joined(
     tick: Fraction,
     plays: Plays,
     metadata: &Metadata,
-) -> Joined<Cursor<Vec<u8>>> {
+) -> Cursor<Vec<u8>> {
     let layout = *frames[0].0.layout();
     let mut joiner = Joiner::new(Cursor::new(Vec::new()), format, &layout, tick, plays).unwrap();
     for (number, (frame, delay)) in frames.iter().enumerate() {
@@ -126,8 +126,7 @@ fn frames_delays_and_plays_survive_every_format_and_layout() {
                 for plays in [times(0), times(1), times(7)] {
                     let tick = fraction(1, 25);
                     let file = joined(&frames, format, tick, plays, &Metadata::default());
-                    assert_eq!((file.frames, file.hurried), (4, 1), "{what}");
-                    let mut animation = opened(file.out.get_ref());
+                    let mut animation = opened(file.get_ref());
                     assert_eq!(animation.format(), format);
                     assert_eq!(animation.plays(), plays, "{what}");
                     assert_eq!(animation.frames(), 4, "{what}");
@@ -186,13 +185,13 @@ fn metadata_of_the_first_still_is_that_of_the_animation() {
         let frames = [(noise(layout, 1), 1), (noise(layout, 2), 1)];
         for format in [Format::Png, Format::WebP] {
             let file = joined(&frames, format, fraction(1, 10), None, &full);
-            let mut animation = opened(file.out.get_ref());
+            let mut animation = opened(file.get_ref());
             assert_eq!(animation.metadata().icc, full.icc, "{format:?}");
             assert_eq!(animation.metadata().xmp, full.xmp, "{format:?}");
             assert_eq!(animation.metadata().coding.lossless, format == Format::WebP);
             assert_eq!(all(&mut animation).0.len(), 2);
             // The still codec sees the first frame of the same file, and its metadata.
-            let bytes = file.out.into_inner();
+            let bytes = file.into_inner();
             let header = probe(&bytes, &Limits::default()).unwrap();
             assert_eq!(header.icc, full.icc);
             let decoded = decode(&bytes, &header, DecodeHint::FULL, &BufferPool::new(1)).unwrap();
@@ -227,7 +226,7 @@ fn lossy_webp_frames_are_those_of_their_stills() {
             })
             .collect();
         stills.iter().for_each(|still| joiner_mut.write(still, 1).unwrap());
-        let mut animation = opened(joiner.unwrap().finish().unwrap().out.get_ref());
+        let mut animation = opened(joiner.unwrap().finish().unwrap().get_ref());
         assert!(!animation.metadata().coding.lossless);
         let (shown, error) = all(&mut animation);
         assert_eq!((shown.len(), error), (3, None));
@@ -436,7 +435,7 @@ fn damage_is_met_behind_the_frames_before_it() {
     let frames: Vec<(Frame, u64)> = (0..4).map(|seed| (noise(layout, seed), 5)).collect();
     for format in FORMATS {
         let file = joined(&frames, format, fraction(1, 50), None, &Metadata::default());
-        let file = file.out.into_inner();
+        let file = file.into_inner();
         let (mut given, mut opened) = (0, 0);
         for cut in 0..file.len() {
             let Ok(Some(mut animation)) = Animation::open(file[..cut].to_vec(), &Limits::default())
@@ -483,7 +482,7 @@ fn single_wrong_bytes_neither_panic_nor_pass_the_limits() {
         let layout = layout(size, Model::Rgba, Depth::U8);
         let frames: Vec<(Frame, u64)> = (0..3).map(|seed| (noise(layout, seed), 5)).collect();
         let file = joined(&frames, format, fraction(1, 50), times(3), &Metadata::default());
-        let file = file.out.into_inner();
+        let file = file.into_inner();
         let mut refused = 0;
         for _ in 0..500 {
             let mut damaged = file.clone();
@@ -600,8 +599,7 @@ fn a_delay_over_the_formats_most_shows_the_frame_again() {
     let layout = layout(Size::new(3, 2), Model::Rgb, Depth::U8);
     let frames = [(noise(layout, 1), 700), (noise(layout, 2), 1)];
     let file = joined(&frames, Format::Gif, fraction(1, 1), None, &Metadata::default());
-    assert_eq!(file.frames, 3);
-    let (shown, _) = all(&mut opened(file.out.get_ref()));
+    let (shown, _) = all(&mut opened(file.get_ref()));
     let delays: Vec<u64> = shown.iter().map(|shown| shown.delay).collect();
     assert_eq!(delays, [65_535, 4_465, 100]);
     assert_eq!(shown[0].frame, shown[1].frame);
@@ -613,7 +611,7 @@ fn what_reading_holds_is_counted() {
     let layout = layout(size, Model::Rgb, Depth::U16);
     let file =
         joined(&[(noise(layout, 1), 1)], Format::Png, fraction(1, 5), None, &Metadata::default());
-    let animation = opened(file.out.get_ref());
+    let animation = opened(file.get_ref());
     // Canvas, a frame that is unpacked to RGBA at worst, and the one that is given.
     assert!(animation.peak() >= size.pixels() * (8 + 8 + 6), "{}", animation.peak());
     assert!(animation.peak() < 5 << 20, "{}", animation.peak());
