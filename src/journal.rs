@@ -34,8 +34,9 @@
 mod lines;
 mod resume;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -50,6 +51,11 @@ pub const FOLDER: &str = ".lumaloom";
 /// The journal of an output folder.
 pub fn path_in(out: &Path) -> PathBuf {
     out.join(FOLDER).join("journal.jsonl")
+}
+
+/// When a file was changed last, in nanoseconds since 1970 and at most what fits: year 2262.
+pub fn mtime_ns(data: &Metadata) -> i64 {
+    data.mtime().saturating_mul(1_000_000_000).saturating_add(data.mtime_nsec())
 }
 
 /// An open journal. The caller holds the output folder's lock, so nobody else writes to it.
@@ -183,6 +189,7 @@ mod tests {
             outcome: Outcome::Done {
                 output: name.into(),
                 bytes: 30,
+                made_ns: 50,
                 pixels: 40,
                 losses: vec![crate::event::Loss::Exif],
             },

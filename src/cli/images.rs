@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +11,9 @@ use lumaloom::exec::{
     self,
     processes::{Care, quoted},
 };
-use lumaloom::journal::{self, FailedBefore, Found, Guard, Journal, Others, Past, Remaining, Run};
+use lumaloom::journal::{
+    self, FailedBefore, Found, Guard, Journal, Others, Past, Remaining, Run, mtime_ns,
+};
 use lumaloom::link::Item;
 use lumaloom::observe::{Failure, Head, Unit};
 use lumaloom::sink::check::{self, Outputs};
@@ -149,9 +150,7 @@ impl Begun {
         };
         let there = |output: &Path| {
             let data = std::fs::symlink_metadata(out.join(output)).ok()?;
-            let changed_ms = u64::try_from(data.mtime() * 1000 + data.mtime_nsec() / 1_000_000);
-            let changed_ms = changed_ms.unwrap_or_default();
-            data.is_file().then_some(Found { bytes: data.len(), changed_ms })
+            data.is_file().then(|| Found { bytes: data.len(), mtime_ns: mtime_ns(&data) })
         };
         let items = inputs.items.clone();
         self.left = journal::remaining(items, past, &self.run, failed, edited, &there);

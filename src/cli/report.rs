@@ -114,7 +114,8 @@ mod tests {
 
     fn summary() -> Summary {
         let losses = vec![lumaloom::event::Loss::Alpha];
-        let done = Outcome::Done { output: "a.jpg".into(), bytes: 5, pixels: 9, losses };
+        let done =
+            Outcome::Done { output: "a.jpg".into(), bytes: 5, made_ns: 0, pixels: 9, losses };
         let failed = Outcome::Failed { error: Error::input("not an image") };
         Summary {
             done: 1,

@@ -10,7 +10,7 @@ use crate::event::Loss;
 
 /// The version of this format, and the first that later programs promise to resume. 1 had no
 /// bases and was in no release; it is refused by name.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What outputs depend on, beside their input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +103,8 @@ pub enum Outcome {
         output: PathBuf,
         /// Bytes of the output.
         bytes: u64,
+        /// Its time of change when it was put in place, in nanoseconds since 1970.
+        made_ns: i64,
         /// Pixels of the input.
         pixels: u64,
         /// What was lost.
@@ -382,7 +384,13 @@ mod tests {
     }
 
     fn done(output: &str) -> Outcome {
-        Outcome::Done { output: output.into(), bytes: 5, pixels: 6, losses: vec![Loss::Depth] }
+        Outcome::Done {
+            output: output.into(),
+            bytes: 5,
+            made_ns: 8,
+            pixels: 6,
+            losses: vec![Loss::Depth],
+        }
     }
 
     #[test]
@@ -424,14 +432,14 @@ mod tests {
         let header = String::from_utf8(text(&[])).unwrap();
         assert_eq!(
             header.replace(env!("CARGO_PKG_VERSION"), "0.0.0"),
-            "{\"journal\":2,\"version\":\"0.0.0\",\"recipe\":\"ffffffffffffffff\",\
+            "{\"journal\":3,\"version\":\"0.0.0\",\"recipe\":\"ffffffffffffffff\",\
              \"chain\":\"eq=gamma=\\\"2\\\"\",\"base\":\"/in\",\"others\":\"stay\"}\n"
         );
         let line = line(&entry("a.jpg".into(), done("b/a.png")));
         assert_eq!(
             String::from_utf8(line).unwrap(),
             "{\"base\":\"/in\",\"input\":\"a.jpg\",\"size\":1,\"mtime_ns\":-2,\"recipe\":\"ffffffffffffffff\",\
-             \"unix_ms\":3,\"outcome\":\"done\",\"output\":\"b/a.png\",\"bytes\":5,\"pixels\":6,\
+             \"unix_ms\":3,\"outcome\":\"done\",\"output\":\"b/a.png\",\"bytes\":5,\"made_ns\":8,\"pixels\":6,\
              \"losses\":[\"depth\"]}\n"
         );
         let numbered = Entry { number: Some(4), ..entry("a.jpg".into(), done("4.png")) };
@@ -451,15 +459,15 @@ mod tests {
     fn other_versions_are_refused_by_name_and_no_header_is_no_journal() {
         // The form of version 1, and a later one that shares nothing but what is promised.
         let first = "{\"journal\":1,\"version\":\"0.1.0\",\"recipe\":\"ff\",\"chain\":\"\"}\n";
-        let newer = "{\"journal\":3,\"version\":\"9\",\"x\":[]}\n";
-        let same = String::from_utf8(text(&[])).unwrap().replace("\"journal\":2", "\"journal\":4");
-        for (text, version) in [(first, 1), (newer, 3), (&same, 4)] {
+        let newer = "{\"journal\":5,\"version\":\"9\",\"x\":[]}\n";
+        let same = String::from_utf8(text(&[])).unwrap().replace("\"journal\":3", "\"journal\":4");
+        for (text, version) in [(first, 1), (newer, 5), (&same, 4)] {
             let error = read(text.as_bytes()).unwrap_err().to_string();
             assert!(error.starts_with(&format!("journal version {version}, ")), "{error}");
             assert!(read([self::text(&[]), text.into()].concat().as_slice()).is_err());
         }
         // A header of ours that lacks something is damage.
-        let cut = text(&[b"{\"journal\":2,\"version\":\"0.1.0\"}\n".to_vec()]);
+        let cut = text(&[b"{\"journal\":3,\"version\":\"0.1.0\"}\n".to_vec()]);
         assert_eq!(read(&cut).unwrap().unwrap().damaged(), 1);
         assert!(read(&line(&entry("a".into(), done("a")))).unwrap().is_none());
         assert!(read(b"").unwrap().is_none());

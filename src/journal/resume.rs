@@ -21,18 +21,20 @@ pub enum FailedBefore {
 pub struct Found {
     /// Its size.
     pub bytes: u64,
-    /// Its time of change, in milliseconds since 1970.
-    pub changed_ms: u64,
+    /// Its time of change, in nanoseconds since 1970.
+    pub mtime_ns: i64,
 }
 
 impl Found {
-    /// Whether somebody worked on what a run had made: it has another size, and is younger than the journal's line. A
-    /// machine that lost its power leaves files short as well, but none that are younger; nothing is lost with an
-    /// empty one. Sizes alone would say so of those, times alone of a folder that was copied.
-    fn is_edited(&self, bytes: u64, unix_ms: u64) -> bool {
-        /// How far the clocks of a file system and ours may be apart, and its times be rounded.
-        const CLOCKS_MS: u64 = 2000;
-        self.bytes != bytes && self.bytes > 0 && self.changed_ms > unix_ms + CLOCKS_MS
+    /// Whether somebody worked on what a run had made, or put something else in its place: it has
+    /// another size and another time. A machine that lost its power leaves files short as well, but
+    /// none that are younger, and none that are much older; nothing is lost with an empty one. Sizes
+    /// alone would say so of those, times alone of a folder that was copied.
+    fn is_edited(&self, bytes: u64, made_ns: i64) -> bool {
+        /// Between the first and the last byte of a file, and a file system's rounding.
+        const WRITING_NS: i64 = 60_000_000_000;
+        let other = self.mtime_ns > made_ns || self.mtime_ns < made_ns.saturating_sub(WRITING_NS);
+        self.bytes != bytes && self.bytes > 0 && other
     }
 }
 
@@ -174,11 +176,13 @@ pub fn remaining(
             continue;
         };
         let made = match &entry.outcome {
-            Outcome::Done { output: name, bytes, .. } => Some((name, *bytes, output(name))),
+            Outcome::Done { output: name, bytes, made_ns, .. } => {
+                Some((name, (*bytes, *made_ns), output(name)))
+            }
             Outcome::Failed { .. } => None,
         };
-        if let (Others::Stay, Some((name, bytes, Some(found)))) = (edited, made)
-            && found.is_edited(bytes, entry.unix_ms)
+        if let (Others::Stay, Some((name, (bytes, made_ns), Some(found)))) = (edited, made)
+            && found.is_edited(bytes, made_ns)
         {
             left.edited.push((item.input, name.clone()));
             continue;
@@ -238,7 +242,7 @@ mod tests {
 
     fn done(rel: &str) -> Entry {
         let output = format!("out-{rel}").into();
-        entry(rel, Outcome::Done { output, bytes: 30, pixels: 0, losses: vec![] })
+        entry(rel, Outcome::Done { output, bytes: 30, made_ns: 0, pixels: 0, losses: vec![] })
     }
 
     fn broken(rel: &str) -> Entry {
@@ -253,7 +257,7 @@ mod tests {
 
     /// A file that is as old as the journal's line.
     fn found(bytes: u64) -> Option<Found> {
-        Some(Found { bytes, changed_ms: 0 })
+        Some(Found { bytes, mtime_ns: 0 })
     }
 
     fn left(items: Vec<Item>, past: Option<&Past>, run: &Run) -> Remaining {
@@ -262,17 +266,23 @@ mod tests {
 
     #[test]
     fn what_somebody_worked_on_stays() {
-        let past = past(&[Entry { unix_ms: 5000, ..done("a") }]);
+        let past = past(&[done("a")]);
         let now = |size| vec![Item { size, ..item("a") }];
-        for (bytes, changed_ms, edited) in
-            [(30, 90_000, 0), (29, 7000, 0), (29, 7001, 1), (31, 90_000, 1), (0, 90_000, 0)]
-        {
+        for (bytes, seconds, edited) in [
+            (30, 90, 0),
+            (29, 0, 0),
+            (29, -60, 0),
+            (29, -61, 1),
+            (29, 1, 1),
+            (31, 90, 1),
+            (0, 90, 0),
+        ] {
             for (others, size) in [(Others::Stay, 10), (Others::Stay, 11), (Others::MayGo, 10)] {
-                let file = |_: &Path| Some(Found { bytes, changed_ms });
+                let file = |_: &Path| Some(Found { bytes, mtime_ns: seconds * 1_000_000_000 });
                 let keep = FailedBefore::Keep;
                 let left = remaining(now(size), Some(&past), &ours(), keep, others, &file);
                 let stays = if others == Others::Stay { edited } else { 0 };
-                assert_eq!(left.edited.len(), stays, "{bytes} {changed_ms} {others:?} {size}");
+                assert_eq!(left.edited.len(), stays, "{bytes} {seconds} {others:?} {size}");
                 let redone = stays == 0 && (bytes != 30 || size != 10);
                 assert_eq!(left.todo.len(), usize::from(redone));
             }

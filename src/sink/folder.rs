@@ -13,7 +13,7 @@ use super::place::{
     Clobber, Durable, Writing, folder_of, make_folder, put, sweep_folder, sync_folder,
 };
 use crate::error::{Error, Kind, Result, shown};
-use crate::journal::{Entry, Guard, Journal, Outcome};
+use crate::journal::{Entry, Guard, Journal, Outcome, mtime_ns};
 use crate::link::{Item, Notes, Packet, Part, Payload};
 use crate::stage::{Sink, SinkError, WhenStopped, Written};
 
@@ -52,8 +52,13 @@ impl FolderSink {
         Ok(Self { out, template, writing, journal, folders, placed, guard })
     }
 
-    /// Names the output and puts it in place. Returns its name.
-    fn output(&mut self, item: &Item, notes: &Notes, bytes: &[u8]) -> Result<PathBuf, SinkError> {
+    /// Names the output and puts it in place. Returns its name, and its time of change.
+    fn output(
+        &mut self,
+        item: &Item,
+        notes: &Notes,
+        bytes: &[u8],
+    ) -> Result<(PathBuf, i64), SinkError> {
         let known = Known {
             format: notes.format.as_deref(),
             size: (notes.width > 0 && notes.height > 0).then_some((notes.width, notes.height)),
@@ -73,13 +78,11 @@ impl FolderSink {
                        apart";
             return Err(taken(&target, why));
         }
-        put(&target, bytes, self.writing).map_err(|e| failure(&target, &e))?;
-        if self.writing.clobber == Clobber::Replace
-            && let Ok(data) = fs::symlink_metadata(&target)
-        {
-            self.placed.insert((data.dev(), data.ino()));
+        let made = put(&target, bytes, self.writing).map_err(|e| failure(&target, &e))?;
+        if self.writing.clobber == Clobber::Replace {
+            self.placed.insert((made.dev(), made.ino()));
         }
-        Ok(name)
+        Ok((name, mtime_ns(&made)))
     }
 
     fn is_placed(&self, target: &Path) -> bool {
@@ -134,11 +137,11 @@ impl Sink for FolderSink {
     fn write(&mut self, packet: Packet) -> Result<Written, SinkError> {
         let Packet { item, outcome, notes, .. } = packet;
         let bytes = bytes_of(outcome)?;
-        let name = self.output(&item, &notes, &bytes)?;
+        let (name, made_ns) = self.output(&item, &notes, &bytes)?;
         let output = self.out.join(&name);
         let bytes = bytes.len() as u64;
         let (pixels, losses) = (notes.pixels, notes.losses);
-        let done = Outcome::Done { output: name, bytes, pixels, losses };
+        let done = Outcome::Done { output: name, bytes, made_ns, pixels, losses };
         self.add(&item, done).map_err(SinkError::Run)?;
         if let (Durable::Yes, Some(journal)) = (self.writing.durable, &self.journal) {
             journal.checkpoint().map_err(SinkError::Run)?;
@@ -281,9 +284,10 @@ mod tests {
             let past = Journal::load(dir.path()).unwrap().unwrap();
             let entries: Vec<&Entry> = past.entries().collect();
             assert_eq!((entries.len(), entries[0].base.as_path()), (2, Path::new("/in")));
+            let made_ns = mtime_ns(&fs::metadata(&written.output).unwrap());
             let output = written.output.strip_prefix(dir.path()).unwrap().to_owned();
             let losses = vec![Loss::Exif];
-            let done = Outcome::Done { output, bytes: 3, pixels: 12, losses };
+            let done = Outcome::Done { output, bytes: 3, made_ns, pixels: 12, losses };
             assert_eq!((entries[0].size, &entries[0].outcome), (9, &done));
             assert_eq!(entries[0].number, name.contains("{n}").then_some(1));
             assert!(matches!(&entries[1].outcome, Outcome::Failed { .. }));

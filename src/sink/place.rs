@@ -1,7 +1,7 @@
 //! Putting one file in place: temporary beside its target, written, then renamed.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -55,18 +55,19 @@ struct Temporary {
     path: PathBuf,
 }
 
-/// Writes `bytes` to a new file in `target`'s folder and gives it its name. Permissions follow
-/// the umask. After an error nothing is left behind.
-pub(super) fn put(target: &Path, bytes: &[u8], how: Writing) -> io::Result<()> {
+/// Writes `bytes` to a new file in `target`'s folder and gives it its name; says what it then is.
+/// Permissions follow the umask. After an error nothing is left behind.
+pub(super) fn put(target: &Path, bytes: &[u8], how: Writing) -> io::Result<Metadata> {
     let folder = folder_of(target);
     let mut temporary = Temporary::create(folder)?;
     temporary.file.write_all(bytes)?;
     if how.durable == Durable::Yes {
         temporary.file.sync_all()?;
     }
+    let made = temporary.file.metadata()?;
     commit(&temporary.path, target, how)?;
     temporary.path = PathBuf::new();
-    Ok(())
+    Ok(made)
 }
 
 /// Gives a file that is whole its name, in the same folder.

@@ -1,7 +1,7 @@
 //! One file: opened if it is a regular one, and when it was last changed.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -27,9 +27,4 @@ pub(super) fn open(path: &Path) -> Result<File> {
         }
         kind => Err(Error::input(format!("{} is a {}", shown(path), special(kind)))),
     }
-}
-
-/// Nanoseconds since 1970, at most what fits: year 2262.
-pub(super) fn mtime_ns(data: &Metadata) -> i64 {
-    data.mtime().saturating_mul(1_000_000_000).saturating_add(data.mtime_nsec())
 }

@@ -4,10 +4,10 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::file::{mtime_ns, open};
+use super::file::open;
 use super::halves;
-pub use super::walk::{Inputs, WalkOptions, plan_inputs};
 use crate::error::{Error, Result, shown};
+use crate::journal::mtime_ns;
 use crate::link::{Item, Packet};
 use crate::stage::{Order, Source, Ticket};
 
@@ -102,6 +102,7 @@ mod tests {
     use std::sync::Mutex;
     use std::time::SystemTime;
 
+    use super::super::walk::{WalkOptions, plan_inputs};
     use super::*;
     use crate::link::Payload;
 

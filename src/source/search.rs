@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::argument::{Place, special};
-use super::file::{mtime_ns, open};
+use super::file::open;
 use super::glob::Pattern;
 use crate::codec::{Format, RAW_EXTENSIONS, is_camera_raw_at};
 use crate::error::{Error, Result, shown};
-use crate::journal::FOLDER;
+use crate::journal::{FOLDER, mtime_ns};
 use crate::link::Item;
 
 /// What was found so far.

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::file::mtime_ns;
+use super::argument::special;
 use super::folder::FolderSource;
 use super::pattern::Pattern;
 use crate::error::{Error, Result, shown};
+use crate::journal::mtime_ns;
 use crate::link::{Item, Packet};
 use crate::stage::{Order, Source, Ticket};
 
@@ -60,10 +61,14 @@ pub fn find(pattern: &Pattern, part: Part) -> Result<Vec<Item>> {
 /// A file as picture `number`.
 ///
 /// # Errors
-/// `Usage`: it is not there.
+/// `Usage`: it is not there, or is no regular file; a pipe would be waited for.
 pub fn item(input: PathBuf, number: u64) -> Result<Item> {
     let meta = fs::metadata(&input)
         .map_err(|e| Error::usage(format!("failed to open {}: {e}", shown(&input))))?;
+    if !meta.is_file() {
+        let what = special(meta.file_type());
+        return Err(Error::usage(format!("{} is a {what}, not a picture", shown(&input))));
+    }
     let (size, mtime_ns) = (meta.len(), mtime_ns(&meta));
     Ok(Item { rel: input.clone(), input, number, size, mtime_ns })
 }

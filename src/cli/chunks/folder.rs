@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::event::Loss;
-use lumaloom::journal::{Entry, FOLDER, Journal, Outcome, Past, Run};
+use lumaloom::journal::{Entry, FOLDER, Journal, Outcome, Past, Run, mtime_ns};
 use lumaloom::sink::owner::{self, Owner};
 
 /// What becomes of the segments that an earlier run left.
@@ -141,7 +141,8 @@ impl Folder {
     /// `System`.
     pub fn add(&self, at: usize, pixels: u64, losses: Vec<Loss>) -> Result<()> {
         let path = self.file(at);
-        let bytes = fs::metadata(&path).map_err(|e| Error::io("find", &path, &e))?.len();
+        let data = fs::metadata(&path).map_err(|e| Error::io("find", &path, &e))?;
+        let (bytes, made_ns) = (data.len(), mtime_ns(&data));
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let run = self.journal.run();
         let output = name(at).into();
@@ -153,7 +154,7 @@ impl Folder {
             recipe: run.recipe.hash,
             unix_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
             number: Some(at as u64 + 1),
-            outcome: Outcome::Done { output, bytes, pixels, losses },
+            outcome: Outcome::Done { output, bytes, made_ns, pixels, losses },
         })?;
         // An hour of work in one line.
         self.journal.checkpoint()?;
