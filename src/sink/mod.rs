@@ -20,7 +20,7 @@ pub use folder::FolderSink;
 pub use join::join;
 pub use naming::Template;
 pub use null::NullSink;
-pub use part::{part_is_free, part_path, remove_abandoned};
+pub use part::{part_path, remove_abandoned};
 pub use place::{Clobber, Durable, Writing, sweep};
 pub use sequence::SequenceSink;
 pub use video::VideoSink;

@@ -1,30 +1,15 @@
-//! A clip's file while it is written: beside the output, under a name of its own, and with a mark that
-//! tells it from a file of the user's that happens to have that name.
+//! A clip's file while it is written: beside the output, under a name that nobody else gives.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, XattrFlags, fgetxattr_query, flock, fremovexattr, fsetxattr};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use super::place::{Writing, commit, folder_of};
 use crate::error::{Error, Kind, Result, shown};
-
-/// The attribute of a file that a render writes. Encoders open the file that is there, so it stays.
-const MARK: &str = "user.lumaloom.part";
-
-/// Whose file of that name it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owner {
-    /// A render's, or nobody's: there is nothing in it.
-    Render,
-    /// Somebody else's.
-    Other,
-    /// A file system without attributes does not tell.
-    Untold,
-}
 
 /// The file that is not whole yet; removed when dropped before it got its name. Locked while it
 /// is open, so that two renders never write one.
@@ -38,14 +23,14 @@ impl PartFile {
     /// The one for `out`, whose folder is made if it is not there.
     ///
     /// # Errors
-    /// `System`: it cannot be made; `Temporary`: another render writes it; `Usage`: it is no render's.
+    /// `System`: it cannot be made; `Temporary`: another render writes it.
     pub fn create(out: &Path) -> Result<Self> {
         let folder = folder_of(out);
         fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, &e))?;
         let path = part_path(out);
         loop {
             // What a dead render left is written over: the encoder truncates it.
-            let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+            let opened = to_write().create(true).truncate(false).open(&path);
             let file = opened.map_err(|e| Error::io("create", &path, &e))?;
             if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
                 let path = shown(&path);
@@ -55,11 +40,6 @@ impl PartFile {
             // A file system without locks cannot tell; one person's two renders are rare. Between
             // opening and locking another render may have removed its file: then again.
             if file.metadata().map_err(|e| Error::io("look at", &path, &e))?.nlink() > 0 {
-                if owner(&file) != Owner::Render {
-                    return Err(in_the_way(&path));
-                }
-                // Where there are no attributes the next render asks the user.
-                let _ = fsetxattr(&file, MARK, b"1", XattrFlags::empty());
                 return Ok(Self { file, path });
             }
         }
@@ -86,8 +66,6 @@ impl PartFile {
     pub fn commit(mut self, out: &Path, writing: Writing) -> Result<()> {
         let failed = |e: std::io::Error| Error::io("put in place", out, &e);
         // Hours of encoding are worth a sync, `--durable` or not.
-        // There may be none.
-        let _ = fremovexattr(&self.file, MARK);
         self.file.sync_all().map_err(failed)?;
         commit(&self.path, out, writing).map_err(failed)?;
         self.path = PathBuf::new();
@@ -107,45 +85,26 @@ impl Drop for PartFile {
 /// Removes what a writer of `out` left that was killed, if nobody writes it now.
 pub fn remove_abandoned(out: &Path) {
     let path = part_path(out);
-    let Ok(file) = OpenOptions::new().write(true).open(&path) else { return };
+    let Ok(file) = to_write().open(&path) else { return };
     let dead = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-    if dead && owner(&file) != Owner::Other {
+    if dead {
         // The error that led here is the one to report.
         let _ = fs::remove_file(&path);
     }
 }
 
-/// Refuses an `out` whose unfinished file would be written over a file that is no render's.
-///
-/// # Errors
-/// `Usage`.
-pub fn part_is_free(out: &Path) -> Result<()> {
-    let path = part_path(out);
-    let Ok(file) = OpenOptions::new().write(true).open(&path) else { return Ok(()) };
-    let dead = flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
-    if dead && owner(&file) != Owner::Render { Err(in_the_way(&path)) } else { Ok(()) }
+/// Opens neither what a link points to nor a pipe that nobody reads.
+fn to_write() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    options
 }
 
-fn owner(file: &File) -> Owner {
-    match (fgetxattr_query(file, MARK), file.metadata()) {
-        (Ok(_), _) => Owner::Render,
-        (_, Ok(data)) if data.len() == 0 => Owner::Render,
-        (Err(Errno::NOTSUP), _) => Owner::Untold,
-        _ => Owner::Other,
-    }
-}
-
-fn in_the_way(path: &Path) -> Error {
-    Error::usage(format!(
-        "{} is in the way: a render is written under that name first; move or remove it",
-        shown(path)
-    ))
-}
-
-/// `clip.mp4` as `clip.part.mp4`: ffmpeg chooses the container by the extension.
+/// `clip.mp4` as `clip.lumaloom-part.mp4`: ffmpeg chooses the container by the extension. What has
+/// such a name is a render's, so it is written over and removed without asking.
 pub fn part_path(out: &Path) -> PathBuf {
     let mut name = out.file_stem().unwrap_or_default().to_owned();
-    name.push(".part");
+    name.push(".lumaloom-part");
     if let Some(extension) = out.extension() {
         name.push(".");
         name.push(extension);
@@ -164,8 +123,8 @@ mod tests {
 
     #[test]
     fn the_unfinished_clip_keeps_its_extension() {
-        assert_eq!(part_path(Path::new("a/b.c.mp4")), Path::new("a/b.c.part.mp4"));
-        assert_eq!(part_path(Path::new("b")), Path::new("b.part"));
+        assert_eq!(part_path(Path::new("a/b.c.mp4")), Path::new("a/b.c.lumaloom-part.mp4"));
+        assert_eq!(part_path(Path::new("b")), Path::new("b.lumaloom-part"));
     }
 
     #[test]
@@ -179,6 +138,17 @@ mod tests {
         drop(part);
         assert_eq!(fs::read_dir(dir.path().join("new")).unwrap().count(), 0);
         PartFile::create(&out).unwrap();
+    }
+
+    #[test]
+    fn what_lies_behind_a_link_of_that_name_is_not_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, precious) = (dir.path().join("a.mkv"), dir.path().join("precious"));
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, part_path(&out)).unwrap();
+        let error = PartFile::create(&out).unwrap_err();
+        assert!(error.to_string().contains("a.lumaloom-part.mkv"), "{error}");
+        assert_eq!(fs::read(&precious).unwrap(), b"precious");
     }
 
     #[test]
@@ -198,27 +168,10 @@ mod tests {
             part.path.clone()
         };
         let path = abandoned("half");
-        part_is_free(&out).unwrap();
         remove_abandoned(&out);
         assert!(!path.exists());
         abandoned("half");
         PartFile::create(&out).unwrap().commit(&out, REPLACE).unwrap();
         assert!(!path.exists() && fs::read(&out).unwrap() == b"half");
-        assert!(fgetxattr_query(File::open(&out).unwrap(), MARK).is_err());
-    }
-
-    #[test]
-    fn a_file_of_the_users_is_never_written_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("a.mkv");
-        let path = part_path(&out);
-        fs::write(&path, "precious").unwrap();
-        let refused = [part_is_free(&out), PartFile::create(&out).map(drop)];
-        for error in refused.map(Result::unwrap_err) {
-            assert_eq!(error.kind(), Kind::Usage);
-            assert!(error.to_string().contains("a.part.mkv is in the way"), "{error}");
-        }
-        remove_abandoned(&out);
-        assert_eq!(fs::read(&path).unwrap(), b"precious");
     }
 }

@@ -259,7 +259,10 @@ fn ctrl_c_keeps_what_is_finished() {
         let left = segments(&place, &out);
         assert!(!left.is_empty() && left.len() < 5, "{mode}: {left:?} {}", done.stderr);
         assert!(left.keys().all(|name| !name.contains("part")), "{mode}: {left:?}");
-        assert!(!place.path(&out).exists() && !place.path(&format!("{mode}.part.mkv")).exists());
+        assert!(
+            !place.path(&out).exists()
+                && !place.path(&format!("{mode}.lumaloom-part.mkv")).exists()
+        );
         let text =
             fs::read_to_string(place.path(&format!("{out}.lumaloom/.lumaloom/journal.jsonl")));
         assert_eq!(text.expect("a journal").lines().count(), left.len() + 1, "{mode}");
@@ -289,7 +292,7 @@ fn a_segment_that_fails_is_named_and_leaves_nothing_half_done() {
     fs::write(place.path("half.mkv"), &whole[..whole.len() / 2]).unwrap();
     let line = "video half.mkv -o b.mkv --codec ffv1 --chunks 2 --workers 2";
     place.line(line).code(1).says(&["segment 2 of 2 (", "cut off"]);
-    assert!(!place.path("b.mkv").exists() && !place.path("b.part.mkv").exists());
+    assert!(!place.path("b.mkv").exists() && !place.path("b.lumaloom-part.mkv").exists());
 }
 
 #[test]
@@ -301,7 +304,7 @@ fn an_encoder_that_refuses_its_options_is_a_mistake_of_the_command() {
         );
         let said = place.line(&line).code(2).says(&["encoder", "have to go together"]);
         assert!(!said.stderr.contains("container says"), "{}", said.stderr);
-        assert!(!place.path("b.mkv").exists() && !place.path("b.part.mkv").exists());
+        assert!(!place.path("b.mkv").exists() && !place.path("b.lumaloom-part.mkv").exists());
         // No segment was finished, so there is nothing to go on with.
         assert!(!place.path("b.mkv.lumaloom").exists());
     }

@@ -242,7 +242,7 @@ fn what_a_container_cannot_hold_is_said_before_the_first_frame() {
         assert!(done.code == 2 && done.stderr.contains("out.odd"), "{}", done.stderr);
         let done = run(&place, &path, "video in.mkv -o out.mkv --codec x264");
         assert!(done.code == 2 && done.stderr.contains("libx264"), "{}", done.stderr);
-        assert!(!place.path("out.mkv").exists() && !place.path("out.part.mkv").exists());
+        assert!(!place.path("out.mkv").exists() && !place.path("out.lumaloom-part.mkv").exists());
         fs::remove_file(place.path("out.mp4")).unwrap();
     }
 }

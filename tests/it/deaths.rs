@@ -174,7 +174,7 @@ fn whoever_is_killed_is_named_and_leaves_nothing_behind() {
             for victim in victims {
                 dies(&place, mode, *victim, after);
                 // The writer cannot remove what it leaves when it is killed itself.
-                let _ = fs::remove_file(place.path("b.part.mkv"));
+                let _ = fs::remove_file(place.path("b.lumaloom-part.mkv"));
             }
         }
     }
@@ -186,8 +186,8 @@ fn what_a_killed_program_leaves_is_replaced_by_the_next_run() {
     for (mode, after) in ["threads", "processes", "inline"].into_iter().zip(moments(3)) {
         dies(&place, mode, Victim::Program, after);
         // What is left, if it came to that, is half a clip of another length.
-        if place.path("b.part.mkv").exists() {
-            place.file("b.part.mkv", &[7; 1 << 20]);
+        if place.path("b.lumaloom-part.mkv").exists() {
+            place.file("b.lumaloom-part.mkv", &[7; 1 << 20]);
         }
         place.line(&format!("video a.mkv -o b.mkv --mode {mode} --t 0.4")).code(0);
         assert_eq!(names(&place), ["a.mkv", "b.mkv"], "{mode}");

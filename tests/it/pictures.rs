@@ -258,7 +258,8 @@ fn a_source_is_never_written_to() {
     place.line("video f/03.png -o f/%02d.png -f negate -y").code(2).says(&["is the input"]);
     assert_eq!(fs::read(place.path("f/03.png")).unwrap(), picture);
     // The name under which an output is written first is no way around that.
-    for (from, to) in [("rgb.part.mkv", "rgb.mkv"), ("loop.part.gif", "loop.gif")] {
+    for (from, to) in [("rgb.lumaloom-part.mkv", "rgb.mkv"), ("loop.lumaloom-part.gif", "loop.gif")]
+    {
         if from.ends_with("gif") {
             place.line(&format!("video rgb.mkv -o {from}")).code(0);
         } else {

@@ -305,14 +305,8 @@ fn an_encoder_that_stops_early_is_no_end() {
 }
 
 #[test]
-fn a_file_of_the_users_is_not_in_the_way_of_a_render() {
+fn an_output_that_is_no_file_is_refused() {
     let place = clip();
-    place.file("b.part.mkv", b"precious");
-    for options in ["", "-y", "--chunks 2"] {
-        let done = place.line(&format!("video a.mkv -o b.mkv --codec ffv1 {options}")).code(2);
-        done.says(&["b.part.mkv is in the way"]);
-        assert_eq!(std::fs::read(place.path("b.part.mkv")).unwrap(), b"precious");
-    }
     place.png("p.png", 8, 8, 1);
     place.shell("mkfifo pipe.mkv pipe.png").code(0);
     place.line("video a.mkv -o pipe.mkv -y").code(2).says(&["pipe.mkv is a pipe"]);
