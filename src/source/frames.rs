@@ -48,6 +48,9 @@ struct State<F> {
     /// Read, or why not, and not yet taken. Whether there is another frame is known only
     /// when it is here, so the one at hand is the one that no permit covers yet.
     waiting: Option<Result<Shown>>,
+    /// Whether there is a ticket for it. One that is given back unread is of a frame for which
+    /// there is no memory.
+    promised: bool,
     /// Nothing comes after an error.
     failed: bool,
 }
@@ -75,7 +78,9 @@ impl<F: Frames> FrameSource<F> {
     ) -> Self {
         let (input, rel) = (path.to_owned(), path.to_owned());
         let item = Item { input, rel, number: 1, ..Item::default() };
-        let state = Mutex::new(State { frames, given: 0, waiting: first.map(Ok), failed: false });
+        let waiting = first.map(Ok);
+        let state = State { frames, given: 0, waiting, promised: false, failed: false };
+        let state = Mutex::new(state);
         let Extent { frame_bytes, total, most } = extent;
         let most = most.unwrap_or(u64::MAX);
         let (total, cancel) = (total.map(|total| total.min(most)), cancel.clone());
@@ -101,6 +106,11 @@ impl<F: Frames> Source for FrameSource<F> {
         if state.given == self.most {
             return None;
         }
+        if std::mem::take(&mut state.promised)
+            && let Some(Ok(unread)) = state.waiting.take()
+        {
+            unread.frame.recycle(&self.pool);
+        }
         if state.waiting.is_none() && !state.failed {
             state.waiting = state.frames.next(&self.pool, &self.cancel).transpose();
             state.failed = matches!(state.waiting, Some(Err(_)));
@@ -108,6 +118,7 @@ impl<F: Frames> Source for FrameSource<F> {
         state.waiting.as_ref()?;
         let seq = state.given;
         state.given += 1;
+        state.promised = true;
         Some(Ticket { seq, bytes: self.frame_bytes })
     }
 
@@ -117,7 +128,11 @@ impl<F: Frames> Source for FrameSource<F> {
 
     fn read(&self, ticket: Ticket) -> Packet {
         let lost = || Error::internal(format!("frame {} was asked for twice", ticket.seq));
-        let taken = self.state().waiting.take();
+        let taken = {
+            let mut state = self.state();
+            state.promised = false;
+            state.waiting.take()
+        };
         match taken.unwrap_or_else(|| Err(lost())) {
             Ok(shown) => {
                 let payload = Payload::Frame(Arc::new(shown.frame));

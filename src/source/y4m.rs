@@ -140,6 +140,16 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_for_which_there_is_no_memory_is_passed_over() {
+        let (_, bytes) = stream();
+        let cancel = Cancel::default();
+        let stream = Y4mStream::open(piped(&bytes), Some(Matrix::Bt601), None, &cancel).unwrap();
+        let source = stream.frames(None, Arc::new(BufferPool::new(3)), &cancel);
+        let tickets: Vec<u64> = std::iter::from_fn(|| Some(source.next()?.seq)).take(9).collect();
+        assert_eq!(tickets, [0, 1, 2]);
+    }
+
+    #[test]
     fn frames_come_with_their_numbers_and_no_more_than_are_wanted() {
         let (header, bytes) = stream();
         for (most, expected) in [(None, 3), (Some(2), 2), (Some(9), 3)] {

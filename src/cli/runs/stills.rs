@@ -132,7 +132,7 @@ impl Run<'_> {
         let StillSubject { recipe, inputs, name, io_threads, .. } = self.subject;
         let writing = Writing { clobber: Clobber::Never, durable: Durable::No };
         let sink: Box<dyn Sink> = match &self.folder {
-            None => Box::new(NullSink),
+            None => Box::new(NullSink::Apart),
             Some(out) => {
                 let out = out.path().to_owned();
                 Box::new(FolderSink::new(out, name.clone(), writing, None, None)?)

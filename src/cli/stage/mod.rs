@@ -54,8 +54,9 @@ fn drop_all(events: &EventArgs, arguments: &[OsString]) -> Result<u8> {
     let cancel = Cancel::default();
     let _signals = at_signals(StageName::Write, &cancel)?;
     let ended = ear.run(&settings, &cancel, |context| {
-        let (_, rx) = receive(input, &settings, context)?;
-        run_sink(Box::new(NullSink), rx, context)
+        let (header, rx) = receive(input, &settings, context)?;
+        let sink = if header.strict { NullSink::Frames } else { NullSink::Apart };
+        run_sink(Box::new(sink), rx, context)
     });
     ear.finish(ended)
 }
@@ -221,7 +222,7 @@ impl Ear {
     }
 
     /// What the stage's ffmpegs cost, all of which have ended.
-    fn helpers(&self, ledger: &Ledger) {
+    fn costs(&self, ledger: &Ledger) {
         ledger.tell(&self.fan);
     }
 
