@@ -19,8 +19,6 @@ pub enum Kind {
     Input,
     /// The owner of the machine: full disk, missing rights, I/O error. Exit 1.
     System,
-    /// The owner of the shards: journals or manifests that do not belong together. Exit 3.
-    Mismatch,
     /// Nobody has to: something is busy or a neighbour went away; try again. Exit 75.
     Temporary,
     /// The user stopped the run. Exit 130.

@@ -62,7 +62,6 @@ fn code(kind: Kind) -> u8 {
     match kind {
         Kind::Input | Kind::System => 1,
         Kind::Usage => 2,
-        Kind::Mismatch => 3,
         Kind::Internal => 70,
         Kind::Temporary => 75,
         Kind::Interrupted => 130,
@@ -180,7 +179,6 @@ mod tests {
             (Kind::Input, 1),
             (Kind::System, 1),
             (Kind::Usage, 2),
-            (Kind::Mismatch, 3),
             (Kind::Internal, 70),
             (Kind::Temporary, 75),
             (Kind::Interrupted, 130),

@@ -27,7 +27,7 @@ pub use video::{ClipArgs, CodecArgs, EncodingArgs, MatrixArg, RangeArg, VideoArg
 #[command(name = "lumaloom", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Data goes to stdout, everything said to people to stderr.\n\
     Exit codes: 0 all done, 1 some inputs failed, 2 wrong usage and nothing touched, \
-    3 shards or journals do not match, 70 internal fault or stall, 75 temporary, 130 interrupted.")]
+    70 internal fault or stall, 75 temporary, 130 interrupted.")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
