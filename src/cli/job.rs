@@ -2,6 +2,7 @@
 //! way back, to the arguments of a stage that a person could type.
 
 use std::ffi::OsString;
+use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -344,10 +345,15 @@ fn earlier(args: &ResumeArgs) -> Earlier {
 /// OUT is a file only if there is one input, a file.
 ///
 /// # Errors
-/// `Usage`: the name promises a picture that is not written.
+/// `Usage`: the name promises one picture where there are more, or one that is not written.
 fn out(inputs: &[PathBuf], out: &Path) -> Result<Out> {
-    let [one] = inputs else { return Ok(Out::Folder(out.to_owned())) };
-    if !one.is_file() {
+    if !matches!(inputs, [one] if one.is_file()) {
+        if extension_format(out).is_some() && fs::symlink_metadata(out).is_err() {
+            return Err(Error::usage(format!(
+                "{} is the name of one picture, and several go into a folder",
+                shown(out)
+            )));
+        }
         return Ok(Out::Folder(out.to_owned()));
     }
     if let (Some(extension), false) = (out.extension().and_then(|e| e.to_str()), out.is_dir()) {
@@ -536,8 +542,10 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         let target = folder.path().join("b.jpg");
         assert_eq!(out(std::slice::from_ref(&file), &target), Ok(Out::File(target.clone())));
-        assert_eq!(out(&[file.clone(), file.clone()], &target), Ok(Out::Folder(target.clone())));
-        assert_eq!(out(&[folder.path().into()], &target), Ok(Out::Folder(target.clone())));
+        for several in [vec![file.clone(), file.clone()], vec![folder.path().into()]] {
+            let error = out(&several, &target).unwrap_err().to_string();
+            assert!(error.contains("the name of one picture"), "{error}");
+        }
         let heif = target.with_extension("heic");
         assert!(out(std::slice::from_ref(&file), &heif).is_err());
         assert_eq!(
