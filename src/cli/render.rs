@@ -1,19 +1,19 @@
 //! A clip job with everything decided, and the one way to run it: for `video` and for `bench`.
 
 use std::sync::Arc;
+use std::thread::Builder;
 
 use lumaloom::codec::y4m::Interlacing;
-use lumaloom::error::{Result, shown};
+use lumaloom::error::{Error, Result, shown};
 use lumaloom::event::Observer;
 use lumaloom::exec::processes::{Care, StageCommands};
 use lumaloom::exec::{self, OnError, Settings};
-use lumaloom::ffmpeg::Ledger;
 use lumaloom::frame::BufferPool;
 use lumaloom::sink::{check, part_path, remove_abandoned};
 use lumaloom::stage::{Cancel, Ended, Epoch};
 
 use super::args::ModeArg;
-use super::clip::{self, ClipIn, ClipOut, Kind, Planned, STDIO, Target};
+use super::clip::{self, ClipIn, ClipOut, Helpers, Kind, Planned, STDIO, Target};
 use super::clip_job::ClipJob;
 use super::{assemble, commands};
 
@@ -25,8 +25,8 @@ pub struct Render {
     pub output: ClipOut,
     /// What frames become.
     pub target: Target,
-    /// What its ffmpegs cost, those that only ask about the clip included.
-    pub ledger: Ledger,
+    /// Its ffmpegs, and what they cost, those that only ask about the clip included.
+    pub helpers: Helpers,
     /// What is to be said of the encoder, once it was tried.
     pub encoder: Vec<String>,
 }
@@ -46,11 +46,11 @@ impl Render {
                 e.within(format!("{} is written under another name first", shown(to)))
             })?;
         }
-        let (ledger, threads) = (Ledger::default(), job.clip.ffmpeg_threads.map(usize::from));
-        let output = ClipOut::new(to, job.clobber, &job.encoding, threads, &ledger)?;
+        let (helpers, threads) = (Helpers::default(), job.clip.ffmpeg_threads.map(usize::from));
+        let output = ClipOut::new(to, job.clobber, &job.encoding, threads, &helpers)?;
         output.free()?;
         let target = output.target(&job.clip)?;
-        Ok(Self { job, output, target, ledger, encoder: Vec::new() })
+        Ok(Self { job, output, target, helpers, encoder: Vec::new() })
     }
 
     /// Looks at the source.
@@ -58,7 +58,7 @@ impl Render {
     /// # Errors
     /// As for [`ClipIn::new`]; a picture that would be written over itself.
     pub fn look(&self, cancel: &Cancel) -> Result<ClipIn> {
-        let input = ClipIn::new(&self.job.input, &self.job.clip, &self.ledger, cancel)?;
+        let input = ClipIn::new(&self.job.input, &self.job.clip, &self.helpers, cancel)?;
         check::outs_are_no_inputs(&input.files(), self.output.present())?;
         Ok(input)
     }
@@ -73,18 +73,32 @@ impl Render {
         clip::work(&self.job.chain, (input.layout(), &facts), to, self.job.pool.threads, buffers)
     }
 
-    /// Tries the encoder, if there is one, with frames like those that it will get.
+    /// Tries the encoder, if there is one, with frames like those that it will get, and meanwhile,
+    /// unless this is a rehearsal, whether the output takes what the source has beside them.
     ///
     /// # Errors
-    /// As for [`ClipOut::tried`].
-    pub fn try_encoder(
+    /// As for [`ClipIn::check`] and [`ClipOut::tried`].
+    pub fn prove(
         &mut self,
         input: &ClipIn,
         planned: &Planned,
+        rehearsal: bool,
         cancel: &Cancel,
     ) -> Result<()> {
-        let facts = planned.after(input.facts()?);
-        self.encoder = self.output.tried(&facts, *planned.work.score().output(), cancel)?;
+        let output = &self.output;
+        let (facts, layout) = (planned.after(input.facts()?), *planned.work.score().output());
+        let check = || if rehearsal { Ok(()) } else { input.check(output, cancel) };
+        // Each starts an ffmpeg or two, a tenth of a second that a small clip would notice.
+        let tried = std::thread::scope(|scope| {
+            let check = Builder::new().name("check".into()).spawn_scoped(scope, check);
+            let check =
+                check.map_err(|e| Error::system(format!("failed to start a thread: {e}")))?;
+            let tried = output.tried(&facts, layout, cancel);
+            check.join().map_err(|_| Error::internal("a check panicked"))??;
+            tried
+        })?;
+        self.encoder = tried.remarks;
+        self.output = self.output.clone().taking(tried.takes);
         Ok(())
     }
 
@@ -98,9 +112,17 @@ impl Render {
         let made = self.target.notes(input.layout(), &input.facts()?);
         let turned = input.display_matrix().map(|display| clip::turned(display, planned.turn));
         let fields = self.fields(input)?.map(str::to_owned);
+        let shape = self.shape(input, planned)?;
         let losses = input.losses(&self.output)?;
         let encoder = self.encoder.iter().cloned();
-        Ok(notes.chain(made).chain(turned).chain(fields).chain(losses).chain(encoder).collect())
+        Ok(notes
+            .chain(made)
+            .chain(turned)
+            .chain(fields)
+            .chain(shape)
+            .chain(losses)
+            .chain(encoder)
+            .collect())
     }
 
     /// What is to be said where the chain brings the two fields of a frame together.
@@ -114,6 +136,21 @@ impl Render {
             "the clip is interlaced, and the chain filters both fields as one picture \
              (--input-args '-vf yadif' deinterlaces first)",
         ))
+    }
+
+    /// What is to be said where pictures are shown in another shape than the frames were.
+    fn shape(&self, input: &ClipIn, planned: &Planned) -> Result<Option<String>> {
+        let pictures = matches!(self.output.kind(), Kind::Sequence(_) | Kind::Animation(_));
+        let aspect = planned.after(input.facts()?).aspect.filter(|(w, h)| pictures && w != h);
+        let size = planned.work.score().output().size();
+        Ok(aspect.map(|(w, h)| {
+            let wide = (f64::from(size.width) * f64::from(w) / f64::from(h)).round();
+            format!(
+                "pixels are {w}:{h} and pictures have square ones: resize={wide}:{} at the end of the \
+                 chain keeps the shape",
+                size.height
+            )
+        }))
     }
 
     /// Runs it to its end, and tells what the ffmpegs cost. The source is not needed where each
@@ -136,7 +173,7 @@ impl Render {
                 exec::processes::run(&commands, None, &Care::default(), observer, cancel)
             }),
         };
-        self.ledger.tell(observer);
+        self.helpers.ledger().tell(observer);
         if ended.is_err() && matches!(self.output.kind(), Kind::Clip | Kind::Animation(_)) {
             // A writer that was killed could not.
             remove_abandoned(&self.job.output);

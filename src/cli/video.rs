@@ -49,10 +49,7 @@ pub fn run(args: &VideoArgs, arguments: &[OsString]) -> Result<u8> {
     let planned = input.as_ref().map(plan).transpose()?;
     let known = input.as_ref().zip(planned.as_ref());
     if let Some((input, planned)) = known {
-        if !dry {
-            input.check(&render.output, &cancel)?;
-        }
-        render.try_encoder(input, planned, &cancel)?;
+        render.prove(input, planned, dry, &cancel)?;
     }
     if let (Some(count), Some((input, planned))) = (args.chunking.chunks, known) {
         return Chunks::new(args, &render, (input, planned), count, stop)?.run(arguments);

@@ -30,6 +30,8 @@ pub struct Without {
     pub audio: bool,
     /// `--sn`.
     pub subtitles: bool,
+    /// Cover art: the output has no place for it.
+    pub covers: bool,
     /// What becomes of data: no two containers hold the same.
     pub holds: DataPlace,
 }
@@ -97,6 +99,9 @@ impl<'a> Copies<'a> {
             if stream.index == rendered && matches!(stream.kind, StreamKind::Video(_)) {
                 place = Some(kept.len());
             } else if !wanted(stream, without) || holds_chapters(stream, clip) {
+                continue;
+            } else if without.covers && stream.is("attached_pic") {
+                left_out.push(format!("stream {} (cover art)", stream.index));
                 continue;
             } else if let StreamKind::Data = stream.kind {
                 match without.holds.fate(stream) {

@@ -91,6 +91,8 @@ pub struct Decoder<'a> {
     expected: u64,
     /// The last frame's time, as its record has it and as it was taken.
     last: Option<(i64, i64)>,
+    /// Ticks between the last two frames.
+    step: i64,
     /// Frames read, those before the window included.
     read: u64,
     given: u64,
@@ -152,6 +154,7 @@ impl<'a> Decoder<'a> {
             time_base: None,
             expected: 0,
             last: None,
+            step: 0,
             read: 0,
             given: 0,
             seek,
@@ -209,6 +212,7 @@ impl<'a> Decoder<'a> {
                 }
                 _ => own,
             };
+            self.step = self.last.map_or(0, |(_, last)| ticks.saturating_sub(last));
             self.last = Some((own, ticks));
             let early = from.is_some_and(|from| base.is_before(ticks, from));
             let entry = record.key && (early || from.is_some_and(|f| base.micros_down(ticks) == f));
@@ -259,7 +263,8 @@ impl<'a> Decoder<'a> {
         self.child.stop();
         let Running { child, lines, cut_off } = Running::start(&self.job, self.seek)?;
         (self.child, self.lines, self.cut_off) = (child, lines, cut_off);
-        (self.time_base, self.expected, self.last, self.read) = (None, 0, None, 0);
+        (self.time_base, self.expected, self.read) = (None, 0, 0);
+        (self.last, self.step) = (None, 0);
         Ok(())
     }
 
@@ -359,9 +364,9 @@ impl<'a> Decoder<'a> {
             }
         }
         // Code 0 proves nothing: it is what half a clip gives,
-        if let Some(said) = self.cut_off.get() {
-            let (read, before) = (self.read, self.before_last().unwrap_or_default());
-            let what = format!("the file is cut off after {read} frames: {said}{before}");
+        if let Some(said) = self.cut_off.get().filter(|_| !self.is_complete()) {
+            let (read, rest) = (self.read, self.rest().unwrap_or_default());
+            let what = format!("the file is cut off after {read} frames: {said}{rest}");
             return Err(Error::input(what));
         }
         // and a clip without one decodable frame. After a
@@ -374,12 +379,25 @@ impl<'a> Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    /// What a user may do who wants the frames before the last one that was read.
-    fn before_last(&self) -> Option<String> {
+    /// Whether all frames of the window have come, although the file does not end there: the next
+    /// one would be behind it.
+    fn is_complete(&self) -> bool {
+        let until = self.job.window.on_clock(self.job.clip.start()).until;
+        let last = until.zip(self.time_base).zip(self.last);
+        last.is_some_and(|((until, base), (_, last))| {
+            !base.is_before(last.saturating_add(self.step), until)
+        })
+    }
+
+    /// What a user may do who wants the frames that have come: a time between the last one and the
+    /// next.
+    fn rest(&self) -> Option<String> {
         let (base, (_, last)) = self.time_base.zip(self.last)?;
-        let millis = base.micros(last).minus(self.job.clip.start()).0 / 1000;
+        let [last, next] = [last, last.saturating_add(self.step)]
+            .map(|ticks| base.micros(ticks).minus(self.job.clip.start()).0);
+        let millis = (last + (next - last) / 2) / 1000;
         let seconds = millis as f64 / 1000.0;
-        (millis > 0).then(|| format!(" (--to {seconds:.3} renders what comes before)"))
+        (millis * 1000 > last).then(|| format!(" (--to {seconds:.3} renders these)"))
     }
 }
 

@@ -74,7 +74,7 @@ pub fn check_container(
 }
 
 /// Whether an option chooses a codec for such a stream.
-fn is_coded_anew(stream: &Stream, words: &[OsString]) -> bool {
+pub(super) fn is_coded_anew(stream: &Stream, words: &[OsString]) -> bool {
     let (letter, old) = match stream.kind {
         StreamKind::Audio => ('a', "acodec"),
         StreamKind::Subtitle => ('s', "scodec"),

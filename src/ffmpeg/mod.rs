@@ -58,7 +58,7 @@ mod track;
 mod verify;
 
 pub use child::Patience;
-pub use container::has_extension;
+pub use container::{has_extension, holds_covers};
 pub use copy::{Copies, DataPlace, Without};
 pub use cost::Ledger;
 pub use cuts::{Moment, Segment, moments, segments, span};
@@ -72,6 +72,7 @@ pub use hdr::told_words as told;
 pub use join::{Join, first_tick, fit};
 pub use muxer::{Muxer, Words};
 pub use option::{option, video_filters};
+pub use packets::last_frame;
 pub use pixels::{Pixels, Wishes};
 pub use probe::Clip;
 pub use program::Programs;

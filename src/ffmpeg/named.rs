@@ -56,3 +56,33 @@ pub(super) fn has_alpha(format: &str) -> bool {
         "yuva", "ya8", "ya16", "rgba", "bgra", "argb", "abgr", "gbrap", "ayuv", "vuya", "pal8",
     ])
 }
+
+/// The format that is the same without alpha, by ffmpeg's name.
+pub(super) fn opaque(format: &str) -> String {
+    const PAIRS: &[(&str, &str)] = &[("yuva", "yuv"), ("gbrap", "gbrp"), ("ya16", "gray16")];
+    match format {
+        "ya8" => "gray".to_owned(),
+        "rgba" | "argb" => "rgb24".to_owned(),
+        "bgra" | "abgr" => "bgr24".to_owned(),
+        "rgba64le" | "bgra64le" => "rgb48le".to_owned(),
+        _ => {
+            let pair = PAIRS.iter().find(|(with, _)| format.starts_with(with));
+            pair.map_or_else(|| format.to_owned(), |(with, bare)| format.replacen(with, bare, 1))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_opaque_has_no_alpha_and_is_of_the_same_kind() {
+        for format in ["yuva420p", "yuva444p10le", "gbrap", "gbrap12le", "ya8", "ya16le", "rgba"] {
+            let bare = opaque(format);
+            assert!(has_alpha(format) && !has_alpha(&bare), "{format} {bare}");
+            assert_eq!((Family::of(&bare), grid(&bare)), (Family::of(format), grid(format)));
+        }
+        assert_eq!(opaque("yuv420p"), "yuv420p");
+    }
+}

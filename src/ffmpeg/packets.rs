@@ -1,11 +1,13 @@
 //! What is in the streams of a file, packet by packet: when, and a hash. Nothing is decoded.
 
 use std::path::Path;
+use std::process::Command;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 
 use super::child::{Patience, Pipe};
-use super::probe::{FORMATS, PROTOCOLS};
+use super::encode::Last;
+use super::probe::{Clip, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument};
 use super::time::TimeBase;
 use crate::error::{Error, Result, shown};
@@ -86,18 +88,58 @@ pub(super) fn decoded(
     Ok(times)
 }
 
+/// The last frame of a stream, if its packets say how long it is shown. Only the end of the file is
+/// read.
+///
+/// # Errors
+/// When ffprobe fails, or `cancel` says to stop now.
+pub fn last_frame(
+    programs: &Programs,
+    clip: &Clip,
+    stream: usize,
+    cancel: &Cancel,
+) -> Result<Option<Last>> {
+    let Some(duration) = clip.duration() else { return Ok(None) };
+    let end = clip.start().plus(duration).0;
+    // From the key frame before the end on.
+    let interval = format!("{}.{:06}%", end.max(0) / 1_000_000, end.max(0) % 1_000_000);
+    let mut command = programs.ffprobe();
+    command.args(["-read_intervals", &interval]);
+    let mut last: Option<Last> = None;
+    let take = |line: &str| {
+        let mut cells = line.split(',').map(|cell| cell.parse().ok());
+        let (Some(Some(ticks)), Some(Some(lasts))) = (cells.next(), cells.next()) else { return };
+        if lasts > 0 && last.is_none_or(|last| last.ticks < ticks) {
+            last = Some(Last { ticks, lasts });
+        }
+    };
+    said_by(programs, command, (clip.path(), stream), "packet=pts,duration", cancel, take)?;
+    Ok(last)
+}
+
 /// Gives each line of what ffprobe says of a stream when asked for `what`, in cells with commas.
 ///
 /// # Errors
 /// When ffprobe fails, or `cancel` says to stop now.
 pub(super) fn entries(
     programs: &Programs,
+    of: (&Path, usize),
+    what: &str,
+    cancel: &Cancel,
+    take: impl FnMut(&str),
+) -> Result<()> {
+    said_by(programs, programs.ffprobe(), of, what, cancel, take)
+}
+
+/// The same by an ffprobe that was told more.
+fn said_by(
+    programs: &Programs,
+    mut command: Command,
     (path, stream): (&Path, usize),
     what: &str,
     cancel: &Cancel,
     take: impl FnMut(&str),
 ) -> Result<()> {
-    let mut command = programs.ffprobe();
     command.args(["-v", "level+error", "-protocol_whitelist", PROTOCOLS]);
     command.args(["-format_whitelist", FORMATS, "-select_streams", &stream.to_string()]);
     command.args(["-show_entries", what, "-print_format", "csv=p=0"]);

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::child::{Patience, Pipe};
@@ -40,12 +40,17 @@ filmstrip,dsicin,cdg,bmv,avr,avi,amv,argo_brp,msf,mtv,nc,viv,ty,v210,v210x";
 /// Files may name nothing but themselves.
 pub(super) const PROTOCOLS: &str = "file";
 
+/// Options by which ffprobe says who it is.
+const PROGRAM: &str = "-show_program_version";
+const LIBRARIES: &str = "-show_library_versions";
+
 /// What ffprobe may say: a clip with 100,000 chapters says some 20 MB.
 const SAID_BYTES: usize = 64 << 20;
 
 /// A clip: what stays the same while it is rendered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Clip {
+    #[serde(with = "crate::event::path_text")]
     path: PathBuf,
     stamp: Stamp,
     formats: String,
@@ -57,7 +62,7 @@ pub struct Clip {
 }
 
 /// Which state of a file was probed: size and time of change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     bytes: u64,
     changed: Option<SystemTime>,
@@ -84,10 +89,11 @@ impl Clip {
                 "{path} is not a regular file; a clip is read twice"
             )));
         }
-        let all = ["-show_streams", "-show_format", "-show_chapters"];
+        let all = ["-show_streams", "-show_format", "-show_chapters", PROGRAM, LIBRARIES];
         let within = |e: Error| e.within(shown(path));
         let said = ask(programs, path, &all, cancel).map_err(within)?;
-        let said = parsed(&said).map_err(within)?;
+        let said: Said = parsed(&said).map_err(within)?;
+        said.age(programs)?;
         let mut clip = Self::new(path, Stamp::of(&meta), said).map_err(within)?;
         clip.look_into_frames(programs, cancel).map_err(within)?;
         clip.look_into_heads(programs, cancel).map_err(within)?;
@@ -283,6 +289,33 @@ struct Said {
     #[serde(default)]
     chapters: Vec<Value>,
     format: SaidFormat,
+    #[serde(default)]
+    program_version: SaidProgram,
+    #[serde(default)]
+    library_versions: Vec<SaidLibrary>,
+}
+
+/// What ffprobe's JSON says of itself.
+#[derive(Default, Deserialize)]
+struct SaidProgram {
+    #[serde(default)]
+    version: String,
+}
+
+#[derive(Deserialize)]
+struct SaidLibrary {
+    name: String,
+    major: u32,
+    minor: u32,
+}
+
+impl Said {
+    /// Whether the ffprobe that says it is new enough.
+    fn age(&self, programs: &Programs) -> Result<()> {
+        let library = self.library_versions.iter().find(|library| library.name == "libavutil");
+        let library = library.map_or((0, 0), |library| (library.major, library.minor));
+        programs.check_ffprobe(&self.program_version.version, library)
+    }
 }
 
 /// ffprobe's JSON of frames.
@@ -431,6 +464,7 @@ fn aspect(text: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ffmpeg::Ledger;
 
     fn parsed(json: &str) -> Result<Clip> {
         let stamp = Stamp { bytes: 0, changed: None };
@@ -464,6 +498,23 @@ mod tests {
         assert_eq!(main(&[cover]), 0, "cover art is better than nothing");
         let sound = clip(&[stream(0, r#""codec_type": "audio""#)]).unwrap();
         assert!(sound.main_video().unwrap_err().to_string().contains("no video stream"));
+    }
+
+    #[test]
+    fn an_old_ffprobe_is_found_by_its_library() {
+        let programs =
+            Programs::find(None, &Ledger::default()).expect("these tests need ffmpeg 5.1");
+        let age = |major: u32, minor: u32| {
+            let said: serde_json::Result<Said> = serde_json::from_str(&format!(
+                r#"{{"format": {{"format_name": "mov"}}, "program_version": {{"version": "4.4.2"}},
+                    "library_versions": [{{"name": "libavcodec", "major": 99, "minor": 0}},
+                        {{"name": "libavutil", "major": {major}, "minor": {minor}}}]}}"#
+            ));
+            said.unwrap().age(&programs)
+        };
+        let old = age(56, 70).unwrap_err();
+        assert!(old.to_string().contains("ffprobe is version 4.4.2, too old"), "{old}");
+        assert!(age(57, 28).is_ok() && age(60, 0).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 use ffmpeg_sidecar::log_parser::try_parse_version;
@@ -18,33 +19,42 @@ const OLDEST: (u32, u32) = (57, 28);
 /// libavutil's major number of ffmpeg 5.
 const FIVE: u32 = 57;
 
-/// More than any of them says when it is asked what it can do.
+/// More than it says when it is asked what it can do.
 const SAID_BYTES: usize = 4 << 20;
 
-/// ffmpeg and ffprobe, found and found new enough.
+/// ffmpeg, found and found new enough, and ffprobe.
 #[derive(Clone, Debug)]
 pub struct Programs {
     ffmpeg: PathBuf,
     ffprobe: PathBuf,
     version: String,
     library: (u32, u32),
+    /// What it says that it can encode.
+    encoders: Arc<str>,
     ledger: Ledger,
 }
 
 impl Programs {
     /// Finds both: `ffmpeg` where the caller names it, else on the PATH; `ffprobe` beside an
-    /// ffmpeg that was named, else on the PATH. Runs each once to see that it starts. What these
-    /// and all later ones cost is entered in `ledger`.
+    /// ffmpeg that was named, else on the PATH. Asks ffmpeg once who it is and what it can encode;
+    /// ffprobe says who it is with the first clip, since each start of one costs as much as a
+    /// second of a small clip. What these and all later ones cost is entered in `ledger`.
     ///
     /// # Errors
-    /// `Usage` with what to install when one is missing, does not start, or is older than 5.1.
+    /// `Usage` with what to install when ffmpeg is missing, does not start, or is older than 5.1.
     pub fn find(ffmpeg: Option<&Path>, ledger: &Ledger) -> Result<Self> {
         let beside = ffmpeg.map(|path| path.with_file_name("ffprobe")).filter(|path| path.exists());
         let ffmpeg = ffmpeg.map_or_else(|| PathBuf::from("ffmpeg"), Path::to_owned);
         let ffprobe = beside.unwrap_or_else(|| PathBuf::from("ffprobe"));
-        let (version, library) = checked(&ffmpeg, ledger)?;
-        checked(&ffprobe, ledger)?;
-        Ok(Self { ffmpeg, ffprobe, version, library, ledger: ledger.clone() })
+        let (banner, encoders) = introduced(&ffmpeg, ledger)?;
+        let first = banner.lines().next().unwrap_or_default();
+        let Some((version, library)) = try_parse_version(first).zip(libavutil(&banner)) else {
+            let path = shown(&ffmpeg);
+            return Err(Error::usage(format!("{path} is not ffmpeg: it says {first:?}")));
+        };
+        new_enough(&ffmpeg, &version, library)?;
+        let ledger = ledger.clone();
+        Ok(Self { ffmpeg, ffprobe, version, library, encoders: encoders.into(), ledger })
     }
 
     /// The same, whose costs are entered in another ledger.
@@ -76,6 +86,11 @@ impl Programs {
         Command::new(&self.ffprobe)
     }
 
+    /// Checks what ffprobe says of its own age.
+    pub(super) fn check_ffprobe(&self, version: &str, library: (u32, u32)) -> Result<()> {
+        new_enough(&self.ffprobe, version, library)
+    }
+
     /// Starts one of them; see [`Child::start`].
     pub(super) fn start(
         &self,
@@ -93,9 +108,7 @@ impl Programs {
     /// # Errors
     /// `Usage` with the names that are nearest.
     pub fn require_encoder(&self, name: &str) -> Result<()> {
-        let mut command = self.ffmpeg(Log::Warnings);
-        command.arg("-encoders");
-        let listed = output(command, &self.ffmpeg, &self.ledger)?;
+        let listed = &self.encoders;
         let encoders: Vec<&str> = listed.lines().filter_map(video_encoder).collect();
         if encoders.contains(&name) {
             return Ok(());
@@ -136,43 +149,43 @@ impl Log {
     }
 }
 
-/// The version of a program that starts and is new enough, and its libavutil's.
-fn checked(program: &Path, ledger: &Ledger) -> Result<(String, (u32, u32))> {
+/// What ffmpeg says of itself, and the list of its encoders.
+fn introduced(program: &Path, ledger: &Ledger) -> Result<(String, String)> {
     let mut command = Command::new(program);
-    command.arg("-version");
-    let text = output(command.into(), program, ledger)?;
-    let first = text.lines().next().unwrap_or_default();
-    // ffprobe's line differs in the name alone.
-    let version = try_parse_version(&first.replacen("ffprobe", "ffmpeg", 1));
-    let (Some(version), Some(library)) = (version, libavutil(&text)) else {
-        let path = shown(program);
-        return Err(Error::usage(format!("{path} is not ffmpeg: it says {first:?}")));
+    command.arg("-encoders");
+    let banner = Arc::new(Mutex::new(String::new()));
+    let hear = banner.clone();
+    let on_line = move |line: &str, _| {
+        let mut banner = hear.lock().unwrap_or_else(PoisonError::into_inner);
+        banner.push_str(line);
+        banner.push('\n');
     };
-    if library < OLDEST {
-        let path = shown(program);
-        return Err(Error::usage(format!("{path} is version {version}, too old; {INSTALL}")));
-    }
-    Ok((version, library))
-}
-
-/// What a program says on stdout when it is only asked something.
-fn output(command: FfmpegCommand, program: &Path, ledger: &Ledger) -> Result<String> {
     let (cancel, patience) = (Cancel::default(), Patience::default());
-    let said = Child::start("query", command, ledger, Pipe::Out, patience, |_, _| {});
+    let said = Child::start("query", command.into(), ledger, Pipe::Out, patience, on_line);
     let said = said.and_then(|mut child| {
         let said = child.read_to_end(SAID_BYTES, &cancel)?;
         child.finish(&cancel).map(|()| said)
     });
+    let banner = std::mem::take(&mut *banner.lock().unwrap_or_else(PoisonError::into_inner));
     match said {
-        Ok(said) => Ok(String::from_utf8_lossy(&said).into_owned()),
+        Ok(said) => Ok((banner, String::from_utf8_lossy(&said).into_owned())),
         Err(e) if e.kind() == Kind::Usage => Err(e),
         Err(e) => Err(Error::usage(format!("{} does not work: {e}", shown(program)))),
     }
 }
 
-/// `libavutil      57. 28.100 / 57. 28.100` as (57, 28).
+/// Refuses a program that is older than 5.1.
+fn new_enough(program: &Path, version: &str, library: (u32, u32)) -> Result<()> {
+    if library >= OLDEST {
+        return Ok(());
+    }
+    let path = shown(program);
+    Err(Error::usage(format!("{path} is version {version}, too old; {INSTALL}")))
+}
+
+/// `  libavutil      57. 28.100 / 57. 28.100` as (57, 28).
 fn libavutil(text: &str) -> Option<(u32, u32)> {
-    let line = text.lines().find_map(|line| line.strip_prefix("libavutil"))?;
+    let line = text.lines().find_map(|line| line.trim_start().strip_prefix("libavutil"))?;
     let mut numbers = line.split('/').next()?.split('.').map(|n| n.trim().parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }

@@ -8,7 +8,7 @@ use super::time::TimeBase;
 use crate::frame::Size;
 
 /// One stream. Its place in [`Clip::streams`](super::Clip::streams) is its index in ffmpeg's maps.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stream {
     /// 0.., ffmpeg's number in `-map 0:N`.
     pub index: usize,
@@ -43,7 +43,7 @@ impl Stream {
 }
 
 /// What a stream carries.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum StreamKind {
     /// Pictures; cover art too.
     Video(Box<Video>),
@@ -58,7 +58,7 @@ pub enum StreamKind {
 }
 
 /// What a video stream is made of. Words are ffmpeg's; `None` is "not said".
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Video {
     /// As stored, before any rotation.
     pub size: Size,

@@ -1,11 +1,9 @@
 //! What the stages of a clip job tell each other of the clip, beside its frames.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::codec::y4m::Interlacing;
-use crate::ffmpeg::{ColorTags, DisplayMatrix, Last, TimeBase, Window};
+use crate::ffmpeg::{Clip, ColorTags, DisplayMatrix, Last, TimeBase, Window};
 use crate::filter::Dihedral;
 
 /// Said by the reader, completed by the work, used by the writer. In process mode it crosses in
@@ -28,6 +26,9 @@ pub struct Facts {
     pub last: Option<Last>,
     /// Frames per second, where they are even or nearly so.
     pub rate: Option<(u32, u32)>,
+    /// Frames per second of a clock on which all frames begin, where they are uneven and the
+    /// container tells: for encoders that count frames.
+    pub clock: Option<(u32, u32)>,
     /// Rows in time.
     pub interlacing: Interlacing,
     /// Width to height of a pixel.
@@ -45,9 +46,8 @@ pub struct Facts {
 /// The file that has sound, subtitles, chapters and tags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rest {
-    /// The clip, absolute.
-    #[serde(with = "crate::event::path_text")]
-    pub clip: PathBuf,
+    /// The clip as it was when its reader looked at it.
+    pub clip: Clip,
     /// The index of the stream that is rendered.
     pub stream: usize,
     /// Which part of it.
@@ -91,6 +91,7 @@ impl Facts {
             first: 0,
             last: None,
             rate: Some((each.den(), each.num())),
+            clock: None,
             interlacing: Interlacing::Progressive,
             aspect: None,
             display: None,

@@ -202,7 +202,11 @@ impl ClipWork {
         let metadata = beside(self.score.profile(), self.score.swaps_axes(), metadata);
         let means = Means { pool: &self.pool, bands };
         let encoded = codec::encode(frame, &metadata, source, options, means)?;
-        packet.notes.losses = encoded.losses;
+        let mut losses = codec::fit_losses(source.layout, *self.score.output());
+        losses.extend(encoded.losses);
+        losses.sort_unstable();
+        losses.dedup();
+        packet.notes.losses = losses;
         Ok(encoded.bytes)
     }
 }

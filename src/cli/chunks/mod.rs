@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use lumaloom::error::{Error, Kind, Result};
 use lumaloom::event::{Event, Loss, Observer};
 use lumaloom::exec::processes::quoted;
-use lumaloom::ffmpeg::{Ledger, Muxer, Segment, Window, Words, fit, span};
+use lumaloom::ffmpeg::{Muxer, Segment, Takes, Window, Words, fit, span};
 use lumaloom::journal::{Others, Recipe, Run};
 use lumaloom::link::{Cancel, Ended};
 use lumaloom::observe::{Head, Outcome, Unit};
@@ -114,6 +114,14 @@ impl<'a> Chunks<'a> {
         let interlacing = starts.then(|| movie.interlacing(cancel)).transpose()?;
         let seam = Seam { moved: movie.moved()?, interlacing };
         let codec = args.encoding.codec.codec.clone().unwrap_or_else(|| muxer.encoder.clone());
+        let alpha = planned.work.score().output().model().has_alpha();
+        let alpha = render.output.takes().map_or(alpha, Takes::has_alpha);
+        if alpha && codec.starts_with("libvpx") {
+            return refused(&format!(
+                "segments have no place for transparency, which {codec} writes beside its frames \
+                 (--pix-fmt yuv420p drops it)"
+            ));
+        }
         // More workers than segments or threads would share out nothing.
         let most = segments.len().min(render.job.pool.threads);
         let workers = args.chunking.workers.map_or(1, NonZeroUsize::get).clamp(1, most.max(1));
@@ -172,7 +180,7 @@ impl<'a> Chunks<'a> {
         let ended = self.all(&folder, epoch, observer);
         let ended = ended.and_then(|()| self.join(&folder));
         // The joiner's.
-        self.render.ledger.tell(observer);
+        self.render.helpers.ledger().tell(observer);
         if let (Ok(()), Some(text)) = (&ended, self.doubled(folder.frames())) {
             observer.on(&Event::Warning { text });
         }
@@ -264,7 +272,8 @@ impl<'a> Chunks<'a> {
     fn one(&self, at: usize, folder: &Folder, epoch: Epoch, observer: &dyn Observer) -> Result<()> {
         let segment = &self.segments[at];
         let render = self.rendering(self.part(segment.window, folder.file(at)))?;
-        let input = ClipIn::Movie(Box::new(self.movie.part(segment.window, &render.ledger)));
+        let programs = render.helpers.programs()?.clone();
+        let input = ClipIn::Movie(Box::new(self.movie.part(segment.window, programs)));
         let before = self.segments[..at].iter().map(|segment| segment.frames).sum();
         let counted = Counted::new(observer, before);
         let ended = render.run(Some(&input), epoch, &counted, self.cancel);
@@ -292,15 +301,15 @@ impl<'a> Chunks<'a> {
     }
 
     fn rendering(&self, job: ClipJob) -> Result<Render> {
-        let Render { output, target, encoder, .. } = self.render;
-        // Its own: others render beside it.
-        let ledger = Ledger::default();
+        let Render { output, target, encoder, helpers, .. } = self.render;
+        // Costs of its own: others render beside it.
+        let helpers = helpers.apart();
         let threads = job.clip.ffmpeg_threads.map(usize::from);
-        let file = ClipOut::new(&job.output, job.clobber, &job.encoding, threads, &ledger)?;
+        let file = ClipOut::new(&job.output, job.clobber, &job.encoding, threads, &helpers)?;
         let takes = output.takes().cloned();
         let output = file.segment(self.seam, output.upright()).taking(takes);
         let (target, encoder) = (target.clone(), encoder.clone());
-        Ok(Render { job, output, target, ledger, encoder })
+        Ok(Render { job, output, target, helpers, encoder })
     }
 
     fn join(&self, folder: &Folder) -> Result<()> {

@@ -9,7 +9,7 @@ use lumaloom::codec::animation::Animation;
 use lumaloom::codec::{self, Format, Limits};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::Settings;
-use lumaloom::ffmpeg::{DisplayMatrix, Ledger, Window};
+use lumaloom::ffmpeg::{DisplayMatrix, Window};
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
 use lumaloom::source::{Facts, Pattern};
@@ -18,7 +18,7 @@ use lumaloom::stage::Source;
 use super::movie::Movie;
 use super::pictures::{Animated, Sequence};
 use super::stream::Stream;
-use super::{ClipOut, Kind, STDIO, apart};
+use super::{ClipOut, Helpers, Kind, STDIO, apart};
 use crate::cli::args::ClipArgs;
 use crate::cli::job::MAX_PIXELS;
 
@@ -38,12 +38,12 @@ pub enum ClipIn {
 const HEAD_BYTES: u64 = 64;
 
 impl ClipIn {
-    /// Looks at the input. What ffmpegs cost, then and later, is entered in `ledger`.
+    /// Looks at the input, with `helpers` where it is a clip.
     ///
     /// # Errors
     /// `Usage`: no such file, a time after the end, an option that this kind of input has no use
     /// for; no ffmpeg where one is needed. `Input`: it is no clip.
-    pub fn new(input: &Path, args: &ClipArgs, ledger: &Ledger, cancel: &Cancel) -> Result<Self> {
+    pub fn new(input: &Path, args: &ClipArgs, helpers: &Helpers, cancel: &Cancel) -> Result<Self> {
         let window = window(args)?;
         if input.as_os_str() == STDIO {
             return Ok(Self::Stream(Stream::new(args, window, cancel)?));
@@ -52,7 +52,7 @@ impl ClipIn {
         if named.is_err()
             && let Some(pattern) = Pattern::parse(input)?
         {
-            return Ok(Self::Sequence(Sequence::new(&pattern, args, window)?));
+            return Ok(Self::Sequence(Sequence::new(&pattern, args, window, cancel)?));
         }
         let pattern = |like: PathBuf| {
             let like = shown(&like).to_string();
@@ -75,8 +75,8 @@ impl ClipIn {
             Some(Format::Gif | Format::Png | Format::WebP) => {
                 Ok(Self::Animated(Box::new(Animated::new(input, args, window)?)))
             }
-            Some(_) => Ok(Self::Sequence(Sequence::of_one(input, args, window)?)),
-            None => Ok(Self::Movie(Box::new(Movie::new(input, args, window, ledger, cancel)?))),
+            Some(_) => Ok(Self::Sequence(Sequence::of_one(input, args, window, cancel)?)),
+            None => Ok(Self::Movie(Box::new(Movie::new(input, args, window, helpers, cancel)?))),
         }
     }
 

@@ -1,6 +1,7 @@
 //! A clip job's three parts with everything decided: what is read, what happens to it, what is
 //! written. `video` joins them in one process, `stage` runs one of them.
 
+mod helpers;
 mod input;
 mod movie;
 mod output;
@@ -16,6 +17,7 @@ use lumaloom::exec::Settings;
 use lumaloom::ffmpeg::{ColorTags, DisplayMatrix};
 use lumaloom::filter::Dihedral;
 use lumaloom::frame::{Matrix, Range};
+use lumaloom::link::Over;
 use lumaloom::source::{Facts, Turn};
 use lumaloom::stage::{Work, frames_at_once};
 use lumaloom::work::ClipWork;
@@ -23,6 +25,7 @@ use lumaloom::work::ClipWork;
 use super::args::{MatrixArg, RangeArg};
 use super::value::show_bytes;
 
+pub use helpers::Helpers;
 pub use input::{ClipIn, is_animated, is_no_picture};
 pub use movie::Movie;
 pub use output::{ClipOut, Kind, NULL};
@@ -60,6 +63,15 @@ impl Planned {
     pub fn kept_apart(&self, settings: Settings) -> Result<Settings> {
         let frames = self.work.peak_bytes(1) * frames_at_once(self.work.needs()) as u64;
         let held = self.work.score().state_bytes();
+        let alone = frames_at_once(self.work.needs()) == 1 && held == 0;
+        if alone && settings.over == Over::Refuse && frames > settings.mem {
+            // Known before a decoder is started for it.
+            let enough = frames.saturating_mul(4).div_ceil(3 << 20);
+            let [frames, mem] = [frames, settings.mem].map(show_bytes);
+            return Err(Error::usage(format!(
+                "a frame needs {frames} at once, over the {mem} of --mem; --mem {enough}M would do"
+            )));
+        }
         apart(settings, held, frames, "what the chain carries from frame to frame takes")
     }
 

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use lumaloom::codec::y4m::Interlacing;
 use lumaloom::error::{Error, Result};
 use lumaloom::ffmpeg::{
-    Clip, Copies, Decode, Decoder, DisplayMatrix, Ledger, Patience, Pixels, Programs, Row, Scan,
+    Clip, Copies, Decode, Decoder, DisplayMatrix, Last, Patience, Pixels, Programs, Row, Scan,
     Taken, TimeBase, Verify, Video, Window, Wishes, Without, check_container, counts_frames,
-    has_extension, unsaid, video_filters,
+    has_extension, last_frame, unsaid, video_filters,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
 use lumaloom::source::{Decoding, Facts, FrameSource, Rest, Turn};
 
 use super::output::Encoding;
-use super::{ClipOut, MatrixArg, Planned, RangeArg, words};
+use super::{ClipOut, Helpers, MatrixArg, Planned, RangeArg, words};
 use crate::cli::args::ClipArgs;
 
 /// A clip that was probed, and how it is read.
@@ -35,7 +35,7 @@ pub struct Movie {
 }
 
 impl Movie {
-    /// Finds ffmpeg and probes the clip. What the ffmpegs cost is entered in `ledger`.
+    /// Probes the clip with one of `helpers`, which decodes it later.
     ///
     /// # Errors
     /// `Usage`: no ffmpeg, an option for pictures; `Input`: it is no clip.
@@ -43,7 +43,7 @@ impl Movie {
         input: &Path,
         args: &ClipArgs,
         window: Window,
-        ledger: &Ledger,
+        helpers: &Helpers,
         cancel: &Cancel,
     ) -> Result<Self> {
         if args.start_number.is_some() {
@@ -57,12 +57,17 @@ impl Movie {
         let extra = args.input_args.as_deref().map_or(Ok(Vec::new()), words)?;
         let (filters, extra) = video_filters(&extra, "in --input-args")?;
         let threads = args.ffmpeg_threads.map(usize::from);
-        let programs = Programs::find(None, ledger)?;
+        let programs = helpers.programs()?.clone();
         let clip = Clip::probe(&programs, input, cancel)?;
         let (stream, video) = clip.main_video()?;
         let (stream, pixels) = (stream.index, Pixels::of(video, &wishes)?);
         let (rate, most) = (args.r, args.frames.map(u64::from));
         Ok(Self { programs, clip, stream, pixels, window, rate, most, threads, extra, filters })
+    }
+
+    /// A part of it alone, decoded by these.
+    pub fn part(&self, window: Window, programs: Programs) -> Self {
+        Self { window, programs, ..self.clone() }
     }
 
     /// The stream that is rendered.
@@ -143,7 +148,23 @@ impl Movie {
         let extent = (self.total(), self.most);
         let Decoding { source, time_base, first, scan } =
             Decoding::start(self.decode(), extent, pool.clone(), cancel)?;
-        Ok((source, self.facts_at(time_base, first, scan)?))
+        let last = self.last(time_base, cancel)?;
+        Ok((source, Facts { last, ..self.facts_at(time_base, first, scan)? }))
+    }
+
+    /// The last frame, where it is rendered and its length does not follow from the others'.
+    fn last(&self, time_base: TimeBase, cancel: &Cancel) -> Result<Option<Last>> {
+        let whole = self.window == Window::default() && self.filters.is_none();
+        let stream = self.clip.streams().get(self.stream);
+        let ticks = stream.is_some_and(|stream| stream.time_base == time_base);
+        if !(whole && ticks && self.is_uneven()) {
+            return Ok(None);
+        }
+        match last_frame(&self.programs, &self.clip, self.stream, cancel) {
+            Err(e) if cancel.is_now() => Err(e),
+            // A file whose end cannot be found is rendered all the same.
+            last => Ok(last.ok().flatten()),
+        }
     }
 
     /// Checks what can be checked of the output before the first frame.
@@ -192,7 +213,7 @@ impl Movie {
         let is = |names: &[&str]| has_extension(out.path(), names);
         let mut dropped = Vec::new();
         let covers = self.clip.streams().iter().filter(|stream| stream.is("attached_pic")).count();
-        if covers > 0 && is(&["mkv", "webm"]) {
+        if covers > 0 && is(&["mkv", "avi"]) {
             dropped.push(format!(
                 "cover art becomes a further video stream: ffmpeg copies none into .{extension}"
             ));
@@ -221,6 +242,13 @@ impl Movie {
     fn is_uneven(&self) -> bool {
         let rates = self.video().ok().and_then(|video| video.average_rate.zip(video.base_rate));
         self.rate.is_none() && rates.is_some_and(|(average, base)| average != base)
+    }
+
+    /// The clock on which uneven frames begin, if it is one that encoders know: of times that were
+    /// rounded to milliseconds it is one of milliseconds.
+    fn clock(&self, video: &Video) -> Option<(u32, u32)> {
+        let base = video.base_rate.filter(|_| self.is_uneven())?;
+        (base.num() <= 60 * base.den()).then_some((base.num(), base.den()))
     }
 
     /// What is to be said of uneven times where frames alone are written, which have none.
@@ -279,6 +307,8 @@ impl Movie {
                 (None, Some(_)) => Taken::Filtered,
                 (None, None) => Taken::AsTheyAre,
             },
+            words: out.words(),
+            alpha: planned.work.score().output().model().has_alpha(),
             color: &color,
             aspect: self.video()?.aspect.map(|aspect| planned.work.score().pixel_aspect(aspect)),
             display: self.display_matrix().filter(|_| planned.turn == Turn::Stored),
@@ -332,13 +362,14 @@ impl Movie {
             }
             (Scan::Progressive, _) => Interlacing::Progressive,
         };
-        let clip = self.clip.path().to_owned();
+        let clip = self.clip.clone();
         Ok(Facts {
             rest: Some(Rest { clip, stream: self.stream, window: self.window }),
             format: Some(self.pixels.format().name().to_owned()),
             color: self.pixels.color().clone(),
             first,
             rate: wished.or(own),
+            clock: self.clock(video),
             interlacing,
             aspect: video.aspect,
             display: self.display_matrix(),

@@ -3,25 +3,25 @@
 use std::ffi::OsString;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use lumaloom::codec::{EncodeOptions, Format, y4m};
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::ffmpeg::{
-    Clip, Codec, Copies, DataPlace, Encode, Ledger, Origin, Patience, PixelFormat, Programs, Takes,
-    Window, Without, keeps_matrix, video_filters,
+    Codec, Copies, DataPlace, Encode, Origin, Patience, PixelFormat, Programs, Takes, Window,
+    Without, holds_covers, keeps_matrix, video_filters,
 };
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
 use lumaloom::sink::{
     AnimationSink, Clobber, Durable, Joining, NullSink, SequenceSink, VideoSink, Writing, Y4mSink,
-    check, part_is_free,
+    check,
 };
 use lumaloom::source::{Facts, Pattern, Turn};
 use lumaloom::stage::Sink;
 
 use super::target::Wish;
-use super::{STDIO, Seam, Target, Upright};
+use super::{Helpers, STDIO, Seam, Target, Upright};
 use crate::cli::args::{ClipArgs, EncodingArgs};
 
 /// The name that stands for nowhere; a file of that name is `./null`.
@@ -40,10 +40,9 @@ pub struct ClipOut {
     quality: Option<u8>,
     without: Without,
     extra: Vec<OsString>,
-    ledger: Ledger,
+    helpers: Helpers,
     segment: Option<Segment>,
     takes: Option<Takes>,
-    programs: Arc<OnceLock<Programs>>,
 }
 
 /// What a file is that is to be joined to others.
@@ -52,6 +51,15 @@ struct Segment {
     seam: Seam,
     /// What the output wants that it will be a part of.
     upright: Upright,
+}
+
+/// What came of trying an encoder out.
+#[derive(Default)]
+pub struct Tried {
+    /// What it takes, as far as that is known.
+    pub takes: Option<Takes>,
+    /// What is to be said of it.
+    pub remarks: Vec<String>,
 }
 
 /// What is written.
@@ -70,7 +78,7 @@ pub enum Kind {
 }
 
 impl ClipOut {
-    /// What the options say. What ffmpegs cost is entered in `ledger`.
+    /// What the options say. It is encoded by one of `helpers`.
     ///
     /// # Errors
     /// `Usage`: a name with a number in it that is no pattern.
@@ -79,7 +87,7 @@ impl ClipOut {
         clobber: Clobber,
         args: &EncodingArgs,
         threads: Option<usize>,
-        ledger: &Ledger,
+        helpers: &Helpers,
     ) -> Result<Self> {
         Ok(Self {
             out: out.to_owned(),
@@ -92,12 +100,16 @@ impl ClipOut {
                 threads,
             },
             quality: args.quality,
-            without: Without { audio: args.an, subtitles: args.sn, holds: DataPlace::of(out) },
+            without: Without {
+                audio: args.an,
+                subtitles: args.sn,
+                covers: !holds_covers(out),
+                holds: DataPlace::of(out),
+            },
             extra: args.more.clone(),
-            ledger: ledger.clone(),
+            helpers: helpers.clone(),
             segment: None,
             takes: None,
-            programs: Arc::default(),
         })
     }
 
@@ -204,18 +216,6 @@ impl ClipOut {
         }
     }
 
-    /// ffmpeg, found and asked who it is the first time only.
-    ///
-    /// # Errors
-    /// As for [`Programs::find`].
-    fn programs(&self) -> Result<&Programs> {
-        if let Some(programs) = self.programs.get() {
-            return Ok(programs);
-        }
-        let found = Programs::find(None, &self.ledger)?;
-        Ok(self.programs.get_or_init(|| found))
-    }
-
     /// Checks what does not depend on the source.
     ///
     /// # Errors
@@ -224,7 +224,7 @@ impl ClipOut {
         if self.kind != Kind::Clip {
             return Ok(());
         }
-        let programs = self.programs()?;
+        let programs = self.helpers.programs()?;
         self.codec.name.as_ref().map_or(Ok(()), |name| programs.require_encoder(name))
     }
 
@@ -236,7 +236,6 @@ impl ClipOut {
         let one_file = matches!(self.kind, Kind::Clip | Kind::Animation(_));
         if one_file {
             check::out_is_a_file(&self.out)?;
-            part_is_free(&self.out)?;
         }
         if self.writing.clobber == Clobber::Replace {
             return Ok(());
@@ -258,25 +257,24 @@ impl ClipOut {
         }
     }
 
-    /// Tries its encoder out, so that frames like these can be made what it takes; what is to be
-    /// said of it. Nothing where there is none.
+    /// Tries its encoder out, so that frames like these can be made what it takes. Nothing comes
+    /// of it where there is none.
     ///
     /// # Errors
     /// `Usage`: it does not go with its options, or with such frames.
-    pub fn tried(&mut self, facts: &Facts, layout: Layout, cancel: &Cancel) -> Result<Vec<String>> {
+    pub fn tried(&self, facts: &Facts, layout: Layout, cancel: &Cancel) -> Result<Tried> {
         if self.kind != Kind::Clip {
-            return Ok(Vec::new());
+            return Ok(Tried::default());
         }
-        let programs = self.programs()?;
+        let programs = self.helpers.programs()?;
         let job = Encoding { programs, copies: None, out: self }.job(facts, layout)?;
-        let Some(trial) = job.trial(&self.out, cancel)? else { return Ok(Vec::new()) };
+        let Some(trial) = job.trial(&self.out, cancel)? else { return Ok(Tried::default()) };
         let job = Encode { takes: Some(trial.takes.clone()), ..job };
         let poor = trial.thrifty(&self.out, &self.extra).filter(|_| self.codec.name.is_none());
         let untold = trial.untold.iter();
         let untold = untold.map(|what| format!("{} does not say {what}", shown(&self.out)));
         let remarks = job.remark(&trial.encoder).into_iter().chain(poor).chain(untold).collect();
-        self.takes = Some(trial.takes);
-        Ok(remarks)
+        Ok(Tried { takes: Some(trial.takes), remarks })
     }
 
     /// The words of the encoder's command, for frames that have nothing beside them.
@@ -284,7 +282,7 @@ impl ClipOut {
     /// # Errors
     /// As for `sink`.
     pub fn alone(&self, facts: &Facts, layout: Layout) -> Result<Vec<OsString>> {
-        let job = Encoding { programs: self.programs()?, copies: None, out: self };
+        let job = Encoding { programs: self.helpers.programs()?, copies: None, out: self };
         job.job(facts, layout)?.words(&self.out)
     }
 
@@ -307,7 +305,7 @@ impl ClipOut {
         cancel: &Cancel,
     ) -> Result<Box<dyn Sink>> {
         match &self.kind {
-            Kind::Null => Ok(Box::new(NullSink)),
+            Kind::Null => Ok(Box::new(NullSink::Frames)),
             Kind::Stream => {
                 let Facts { rate, aspect, interlacing, .. } = *facts;
                 let header = y4m::Header { layout, rate, aspect, interlacing };
@@ -325,21 +323,18 @@ impl ClipOut {
                 Ok(Box::new(AnimationSink::new(&joining, self.out.clone(), self.writing)?))
             }
             Kind::Clip => {
-                let programs = self.programs()?;
+                let programs = self.helpers.programs()?;
                 let rest = facts.rest.as_ref().filter(|_| self.segment.is_none());
-                // Probed again, since this may be another process than the reader's.
-                let clip =
-                    rest.map(|rest| Clip::probe(programs, &rest.clip, cancel)).transpose()?;
-                let copies = rest.zip(clip.as_ref()).map(|(rest, clip)| {
-                    Copies::new(clip, rest.stream, self.without, rest.window.until)
+                let copies = rest.map(|rest| {
+                    Copies::new(&rest.clip, rest.stream, self.without, rest.window.until)
                 });
                 let copies = copies.transpose()?;
-                let mut tried = self.clone();
-                if tried.takes.is_none() {
-                    tried.tried(facts, layout, cancel)?;
-                }
-                let job = Encoding { programs, copies: copies.as_ref(), out: &tried };
-                let job = job.job(facts, layout)?;
+                let takes = match &self.takes {
+                    None => self.tried(facts, layout, cancel)?.takes,
+                    known => known.clone(),
+                };
+                let job = Encoding { programs, copies: copies.as_ref(), out: self };
+                let job = Encode { takes, ..job.job(facts, layout)? };
                 let (out, pool) = (self.out.clone(), pool.clone());
                 Ok(Box::new(VideoSink::new(&job, out, self.writing, pool, cancel)?))
             }
@@ -420,6 +415,7 @@ impl<'a> Encoding<'a> {
             display: facts.display.filter(|_| asks),
             time_base: facts.time_base,
             rate: facts.rate,
+            clock: facts.clock,
             first: facts.first,
             last: facts.last,
             origin,

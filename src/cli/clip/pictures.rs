@@ -32,7 +32,12 @@ impl Sequence {
     ///
     /// # Errors
     /// `Usage`: none is there, or one is missing. `Input`: the first is no picture.
-    pub fn new(pattern: &Pattern, args: &ClipArgs, window: Window) -> Result<Self> {
+    pub fn new(
+        pattern: &Pattern,
+        args: &ClipArgs,
+        window: Window,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         // Cut by time first, then counted: `--frames` is how many come out.
         let items = sequence::find(pattern, Part { first: args.start_number, most: None });
         let items = match (items, args.frames.map(u64::from), window.until) {
@@ -41,18 +46,18 @@ impl Sequence {
             }
             (items, ..) => items?,
         };
-        Self::of(items, args, window)
+        Self::of(items, args, window, cancel)
     }
 
     /// One picture that is no animation.
     ///
     /// # Errors
     /// As for a pattern.
-    pub fn of_one(path: &Path, args: &ClipArgs, window: Window) -> Result<Self> {
-        Self::of(vec![sequence::item(path.to_owned(), 1)?], args, window)
+    pub fn of_one(path: &Path, args: &ClipArgs, window: Window, cancel: &Cancel) -> Result<Self> {
+        Self::of(vec![sequence::item(path.to_owned(), 1)?], args, window, cancel)
     }
 
-    fn of(mut items: Vec<Item>, args: &ClipArgs, window: Window) -> Result<Self> {
+    fn of(mut items: Vec<Item>, args: &ClipArgs, window: Window, cancel: &Cancel) -> Result<Self> {
         refuse(args)?;
         let each = args.r.map_or_else(|| TimeBase::new(1, 25), Ok)?;
         let at = |moment| usize::try_from(each.ticks_before(moment)).unwrap_or(usize::MAX);
@@ -69,10 +74,16 @@ impl Sequence {
             Error::usage("no picture lies between --ss and --to; --r is the sequence's rate")
         })?;
         let first = header(&first.input)?;
-        // One that is broken is an error when its turn has come.
-        let others = items[1..].iter().filter_map(|item| header(&item.input).ok());
-        let layout =
-            others.fold(first.layout, |all, other| all.common(&other.layout).unwrap_or(all));
+        let mut layout = first.layout;
+        for item in &items[1..] {
+            if cancel.is_now() {
+                return Err(cancel.error());
+            }
+            // One that is broken is an error when its turn has come.
+            if let Ok(other) = header(&item.input) {
+                layout = layout.common(&other.layout).unwrap_or(layout);
+            }
+        }
         Ok(Self { items, first: Header { layout, ..first }, each })
     }
 

@@ -55,7 +55,7 @@ impl Movie {
     /// The decoder's.
     pub fn interlacing(&self, cancel: &Cancel) -> Result<Interlacing> {
         // What is wrong with it is counted when it is decoded for good.
-        let apart = self.part(self.window, &Ledger::default());
+        let apart = self.part(self.window, self.programs.entered_in(&Ledger::default()));
         let (_, facts) = apart.open(&Arc::new(BufferPool::new(1)), cancel)?;
         Ok(facts.interlacing)
     }
@@ -92,14 +92,6 @@ impl Movie {
     /// None in practice: the stream was there when it was chosen.
     pub fn told(&self, codec: &str, words: Vec<OsString>) -> Result<Vec<OsString>> {
         Ok(told(codec, self.video()?, words))
-    }
-
-    /// A part of it alone, whose costs are entered in `ledger`.
-    pub fn part(&self, window: Window, ledger: &Ledger) -> Self {
-        let mut part = self.clone();
-        part.programs = self.programs.entered_in(ledger);
-        part.window = window;
-        part
     }
 
     /// Its segments as they were rendered, joined with everything that the output takes from it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lumaloom::error::{Error, Result, shown};
 use lumaloom::exec::processes::quoted;
-use lumaloom::ffmpeg::{Ledger, Takes};
+use lumaloom::ffmpeg::Takes;
 use lumaloom::frame::BufferPool;
 use lumaloom::observe::{Tally, Unit};
 use lumaloom::sink::Clobber;
@@ -13,7 +13,7 @@ use lumaloom::stage::{Cancel, Epoch};
 use tempfile::TempDir;
 
 use super::super::args::{BenchArgs, ChainArgs, EncodingArgs, ModeArg, PixelArgs, WalkArgs};
-use super::super::clip::{ClipIn, Kind, NULL, is_no_picture};
+use super::super::clip::{ClipIn, Helpers, Kind, NULL, is_no_picture};
 use super::super::clip_job::ClipJob;
 use super::super::job::{Pool, Recipe};
 use super::super::render::Render;
@@ -58,8 +58,7 @@ impl ClipSubject {
         let input = render.look(cancel)?;
         let planned = render.work(&input, &Arc::new(BufferPool::new(1)));
         let planned = planned.map_err(|e| Error::usage(e.to_string()))?;
-        input.check(&render.output, cancel)?;
-        render.try_encoder(&input, &planned, cancel)?;
+        render.prove(&input, &planned, false, cancel)?;
         let notes = render.remarks(&input, &planned)?;
         let out = (*render.output.kind() != Kind::Null).then_some(output);
         let takes = render.output.takes().cloned();
@@ -120,7 +119,7 @@ impl Subject for ClipSubject {
             ModeArg::Threads | ModeArg::Inline => Some(render.look(cancel)?),
         };
         // Looking was not measured, so its cost is not either.
-        render.ledger.take();
+        render.helpers.ledger().take();
         Ok(Box::new(Run { render, input, _room: room, cancel }))
     }
 }
@@ -187,10 +186,10 @@ fn folder_of(file: &Path) -> &Path {
 /// # Errors
 /// `Usage`, naming it.
 pub fn refuse_among(inputs: &[PathBuf], args: &BenchArgs, cancel: &Cancel) -> Result<()> {
-    let ledger = Ledger::default();
+    let helpers = Helpers::default();
     // What is no clip either is left to whoever reads pictures.
     let is_clip = |input: &&PathBuf| {
-        is_no_picture(input) && ClipIn::new(input, &args.clip, &ledger, cancel).is_ok()
+        is_no_picture(input) && ClipIn::new(input, &args.clip, &helpers, cancel).is_ok()
     };
     inputs.iter().find(is_clip).map_or(Ok(()), |input| {
         Err(Error::usage(format!("{} is a clip; a clip is measured alone", shown(input))))

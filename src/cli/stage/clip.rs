@@ -6,7 +6,6 @@ use std::sync::Arc;
 use lumaloom::error::{Error, Result};
 use lumaloom::event::StageName;
 use lumaloom::exec::{self, Settings};
-use lumaloom::ffmpeg::Ledger;
 use lumaloom::frame::{BufferPool, Layout};
 use lumaloom::link::Cancel;
 use lumaloom::link::pipe::{self, Checksum, Header};
@@ -17,7 +16,7 @@ use serde_json::Value;
 
 use super::super::args::{StageReadClipArgs, StageWriteClipArgs};
 use super::super::assemble;
-use super::super::clip::{ClipIn, ClipOut, Seam, Upright};
+use super::super::clip::{ClipIn, ClipOut, Helpers, Seam, Upright};
 use super::{Ear, News, at_signals, of_job, receive, stage_settings, stdin, stdout};
 
 /// What a stream of this job says it is.
@@ -30,10 +29,10 @@ pub fn read(args: &StageReadClipArgs, arguments: &[OsString]) -> Result<u8> {
     let ear = Ear::new(StageName::Read, &args.events, arguments, Default::default())?;
     let cancel = Cancel::default();
     let _signals = at_signals(StageName::Read, &cancel)?;
-    let ledger = Ledger::default();
+    let helpers = Helpers::default();
     // Whatever goes wrong from here on a parent is told.
     let ended = ear.run(&settings, &cancel, |context| {
-        let input = ClipIn::new(&args.input, &args.clip, &ledger, &cancel)?;
+        let input = ClipIn::new(&args.input, &args.clip, &helpers, &cancel)?;
         // ffmpeg ends with the thread that starts it, so it is started here.
         let buffers = Arc::new(BufferPool::new(6));
         let (source, facts) = input.open(&buffers, &cancel)?;
@@ -53,7 +52,7 @@ pub fn read(args: &StageReadClipArgs, arguments: &[OsString]) -> Result<u8> {
         let reading = Reading { io_threads: 1, budget: &ahead };
         run_source(&*source, tx, &reading, context)
     });
-    ear.helpers(&ledger);
+    ear.costs(helpers.ledger());
     ear.finish(ended)
 }
 
@@ -66,8 +65,8 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
     let _signals = at_signals(StageName::Write, &cancel)?;
     let threads = args.ffmpeg_threads.map(usize::from);
     let clobber = if args.overwrite { Clobber::Replace } else { Clobber::Never };
-    let ledger = Ledger::default();
-    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &ledger)?;
+    let helpers = Helpers::default();
+    let out = ClipOut::new(&args.output, clobber, &args.encoding, threads, &helpers)?;
     let mut out = out.taking(args.takes.clone());
     if let Some(moved) = args.segment {
         // How frames stand was for the work to know.
@@ -82,7 +81,7 @@ pub fn write(args: &StageWriteClipArgs, arguments: &[OsString]) -> Result<u8> {
         let sink = out.sink(&facts, layout, &buffers, &cancel)?;
         run_sink(sink, rx, context)
     });
-    ear.helpers(&ledger);
+    ear.costs(helpers.ledger());
     ear.finish(ended)
 }
 

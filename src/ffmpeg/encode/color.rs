@@ -38,6 +38,13 @@ pub struct Read {
 
 const WHOLE: &str = "whole";
 
+impl Takes {
+    /// Whether the format has alpha.
+    pub fn has_alpha(&self) -> bool {
+        has_alpha(&self.format)
+    }
+}
+
 impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Read { range, matrix, siting } = self.read;

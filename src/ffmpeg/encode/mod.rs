@@ -4,7 +4,7 @@
 mod color;
 mod trial;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use ffmpeg_sidecar::command::FfmpegCommand;
 use serde::{Deserialize, Serialize};
 
 use super::child::{Child, Patience, Pipe};
-use super::container::{MATROSKA_TICKS, has_extension, is_matroska};
+use super::container::{MATROSKA_TICKS, OGG, has_extension, is_matroska};
 use super::copy::Copies;
 use super::display::{DisplayMatrix, keeps_matrix};
 use super::format::PixelFormat;
 use super::hdr;
 use super::named::has_alpha;
 use super::nut::{Head, Nut};
+use super::option::packet_filters;
 use super::probe::{Clip, FORMATS, PROTOCOLS};
 use super::program::{Log, Programs, file_argument, words};
 use super::stream::{ALPHA_TAG, ColorTags, StreamKind};
@@ -56,6 +57,8 @@ pub struct Encode<'a> {
     pub time_base: TimeBase,
     /// Frames per second, on average: what encoders reckon with, while times decide.
     pub rate: Option<(u32, u32)>,
+    /// Frames per second of a clock on which uneven frames begin, where it is known.
+    pub clock: Option<(u32, u32)>,
     /// The first frame's time.
     pub first: i64,
     /// The last frame, where its length is its own: NUT says when frames begin and no more.
@@ -344,18 +347,19 @@ impl Encode<'_> {
             Some(copies) => {
                 self.second_input(&mut command, copies.clip())?;
                 copies.maps(&mut command, out);
-                self.rendered(&mut command);
+                self.rendered(&mut command, out);
                 self.cut(&mut command, copies);
             }
             None => {
                 command.map("0:v:0");
-                self.rendered(&mut command);
+                self.rendered(&mut command, out);
             }
         }
         // An explicit time base is exact in 5.1 and 9.0; passthrough alone is not.
         command.fps_mode("passthrough");
         let time_base = self
-            .rate
+            .clock
+            .or(self.rate)
             .filter(|_| counts_frames(self.codec.name.as_deref(), out))
             .map(|(n, d)| (d, n));
         let (num, den) = time_base.unwrap_or((self.time_base.num(), self.time_base.den()));
@@ -369,26 +373,32 @@ impl Encode<'_> {
         if still(out) {
             command.args(["-update", "1"]);
         }
-        if let Some(setts) = self.last.and_then(|last| self.setts(last, out)) {
-            command.args([format!("-bsf:{}", self.rendered_at()), setts]);
+        let (light, extra) = match self.light() {
+            Some((option, list, rest)) => (Some((option, list)), rest),
+            None => (None, self.extra.clone()),
+        };
+        let (theirs, extra) = packet_filters(&extra);
+        let ours = self.last.and_then(|last| self.setts(last, out)).map(OsString::from);
+        let packets: Vec<OsString> = ours.into_iter().chain(theirs).collect();
+        if !packets.is_empty() {
+            let at = self.rendered_at();
+            command.arg(format!("-bsf:{at}")).arg(packets.join(OsStr::new(",")));
         }
-        match self.light() {
-            Some((option, list, rest)) => {
-                command.arg(format!("{option}:{}", self.rendered_at())).arg(list).args(rest);
-            }
-            None => {
-                command.args(&self.extra);
-            }
+        if let Some((option, list)) = light {
+            command.arg(format!("{option}:{}", self.rendered_at())).arg(list);
         }
+        command.args(extra);
         command.output(file_argument(out)?);
         Ok(command)
     }
 
     /// Options of the container.
     pub(super) fn written_as(&self, command: &mut FfmpegCommand, out: &Path) {
-        // Without numbers made up by chance, so that the same frames are the same file: Matroska
-        // and Ogg have some.
-        command.args(["-fflags", "+bitexact"]);
+        if is_matroska(out) || has_extension(out, OGG) {
+            // Without numbers made up by chance, so that the same frames are the same file. Other
+            // containers have none, or are known by them (MXF).
+            command.args(["-fflags", "+bitexact"]);
+        }
         if let Some(scale) = self.movie_scale(out) {
             command.args(["-movie_timescale", &scale.to_string()]);
         }
@@ -431,7 +441,7 @@ impl Encode<'_> {
     }
 
     /// Options of the one stream that is encoded.
-    fn rendered(&self, command: &mut FfmpegCommand) {
+    fn rendered(&self, command: &mut FfmpegCommand, out: &Path) {
         let at = self.rendered_at();
         let mut set = |option: &str, value: &str| {
             command.args([format!("{option}:{at}"), value.to_owned()]);
@@ -444,6 +454,10 @@ impl Encode<'_> {
                 set(option, value);
             }
         }
+        if codec.name.as_deref() == Some("libvpx") && has_alpha(self.coded()) {
+            // It refuses to code alpha with them.
+            set("-auto-alt-ref", "0");
+        }
         if let Some(threads) = codec.threads {
             set("-threads", &threads.to_string());
         }
@@ -451,9 +465,12 @@ impl Encode<'_> {
             // It would be copied from the clip.
             set("-metadata:s", &format!("{ALPHA_TAG}="));
         }
-        if let Some(format) =
-            self.takes.as_ref().map(|takes| takes.format.as_str()).or(self.format.encoder())
-        {
+        if let Some(tag) = self.kept_tag(out) {
+            set("-tag", tag);
+        }
+        let takes = self.takes.as_ref().map(|takes| takes.format.as_str());
+        // Behind the user's filters frames are what these made of them.
+        if let (Some(format), None) = (takes.or(self.format.encoder()), &self.after) {
             set("-pix_fmt", format);
         }
         let whole = self.takes.as_ref().is_some_and(|takes| takes.whole);
@@ -482,8 +499,21 @@ impl Encode<'_> {
             let tags = copies.kept().get(copies.rendered()).map(|stream| &stream.tags);
             tags.is_some_and(|tags| tags.keys().any(|name| name.eq_ignore_ascii_case(ALPHA_TAG)))
         };
-        let format = self.takes.as_ref().map_or(self.given(), |takes| &takes.format);
-        self.copies.as_ref().is_some_and(said) && !has_alpha(format)
+        self.copies.as_ref().is_some_and(said) && !has_alpha(self.coded())
+    }
+
+    /// The clip's name of its codec, where an MP4 or MOV has two for the same: some players take one
+    /// of them alone.
+    fn kept_tag(&self, out: &Path) -> Option<&str> {
+        let copies = self.copies.filter(|_| keeps_matrix(out))?;
+        let tag = copies.kept().get(copies.rendered())?.tag.as_deref();
+        let codes = |name: &String| name.contains("265") || name.contains("hevc");
+        tag.filter(|tag| ["hvc1", "hev1"].contains(tag) && self.codec.name.iter().any(codes))
+    }
+
+    /// ffmpeg's name of what is coded, as far as that is known.
+    fn coded(&self) -> &str {
+        self.takes.as_ref().map_or(self.given(), |takes| &takes.format)
     }
 
     /// The filter of packets that says how long the last frame is shown; nothing where the

@@ -10,7 +10,7 @@ use super::{COUNTING, Encode, Encoder, Origin, Takes};
 use crate::codec::y4m::Interlacing;
 use crate::error::{Error, Result, shown};
 use crate::ffmpeg::muxer::encoder;
-use crate::ffmpeg::named::Family;
+use crate::ffmpeg::named::{Family, has_alpha, opaque};
 use crate::ffmpeg::option::option;
 use crate::ffmpeg::probe::Clip;
 use crate::ffmpeg::program::{Log, Programs};
@@ -42,15 +42,15 @@ const THRIFTY: &[&str] = &["mjpeg", "amv", "snow"];
 const SPENDING: &[&str] =
     &["b", "vb", "q", "qscale", "qp", "crf", "global_quality", "qmax", "maxrate"];
 
-/// Options that choose encoder, container and pixel format, or filters in place of ours.
+/// Options that choose encoder, container and pixel format, or what goes where.
 const CHOOSING: &[&str] =
     &["c", "codec", "vcodec", "f", "pix_fmt", "filter_complex", "lavfi", "map"];
 
 impl Encode<'_> {
     /// Tries it out, in a folder for what is thrown away, with a small frame or else with one of
-    /// the real size, and without the words after `--`: these may name files that it would write.
-    /// `None` where that tells nothing: where such words choose format or encoder, or may be what
-    /// it lacks, and where a folder for what is thrown away is full.
+    /// the real size, and without the user's filters and the words after `--`: these may name files
+    /// that it would write. `None` where that tells nothing: where such words choose format or
+    /// encoder, or may be what it lacks, and where a folder for what is thrown away is full.
     ///
     /// # Errors
     /// `Usage` with what ffmpeg says: encoder, options, pixel format, size and container do not go
@@ -58,7 +58,7 @@ impl Encode<'_> {
     pub fn trial(&self, out: &Path, cancel: &Cancel) -> Result<Option<Trial>> {
         let chosen =
             |word: &OsString| option(word).is_some_and(|(name, _)| CHOOSING.contains(&name));
-        if self.after.is_some() || self.extra.iter().any(chosen) {
+        if self.extra.iter().any(chosen) {
             return Ok(None);
         }
         let size = self.layout.size();
@@ -78,17 +78,16 @@ impl Encode<'_> {
             tried = job.tried(of, &file, cancel);
         }
         match tried {
-            Ok(Some(trial)) => {
+            Ok(Some(found)) => {
                 let gray = Family::of(self.given()) == Family::Gray;
-                let better = gray && Family::of(&trial.takes.format) == Family::Rgb;
+                let better = gray && Family::of(&found.format) == Family::Rgb;
                 let ycbcr = better.then(|| self.as_format(["yuv420p", "yuv420p10le"]));
                 let ycbcr = ycbcr.and_then(|job| job.tried(small, &file, cancel).ok().flatten());
-                let Trial { encoder, takes, untold } = ycbcr.unwrap_or(trial);
-                Ok(Some(Trial { encoder, takes: Takes { whole, ..takes }, untold }))
+                Ok(Some(self.made_of(ycbcr.unwrap_or(found), whole)))
             }
             Ok(None) => Ok(None),
             Err(_) if cancel.is_now() => Err(cancel.error()),
-            Err(e) if self.extra.is_empty() && !is_of_disk(&e) => {
+            Err(e) if self.extra.is_empty() && self.after.is_none() && !is_of_disk(&e) => {
                 // Nobody else has heard of that file.
                 let said = e.to_string().replace(&*file.to_string_lossy(), &shown(out).to_string());
                 Err(unfit(&Error::usage(said)))
@@ -97,17 +96,42 @@ impl Encode<'_> {
         }
     }
 
+    /// What follows for this job from what was found of one that is smaller and may be plainer.
+    fn made_of(&self, found: Found, whole: bool) -> Trial {
+        let Found { encoder, mut format, full, file } = found;
+        // What ffmpeg made full range has a name of its own that says so.
+        if full && self.color.range.as_deref() != Some("pc") {
+            format = format.replacen("yuv4", "yuvj4", 1);
+        }
+        let kept = file.as_ref().and_then(|video| video.pix_fmt.as_deref());
+        if kept.is_some_and(|kept| !has_alpha(kept)) {
+            // The container has no place for what the encoder would write beside its frames.
+            format = opaque(&format);
+        }
+        let takes = Takes { format, whole, ..Takes::default() };
+        let job = Self { takes: Some(takes.clone()), ..self.clone() };
+        let (read, untold) = match file {
+            Some(video) => (job.misread(&takes.format, &video), job.untold(&video)),
+            // Nobody knows what it says.
+            None => (Read::default(), Vec::new()),
+        };
+        Trial { encoder, takes: Takes { read, ..takes }, untold }
+    }
+
     /// The same without what some encoder or other refuses, one thing after the other.
     fn ever_plainer(&self) -> impl Iterator<Item = Self> {
         // 9.0, of an encoder that has full range alone.
-        let color = ColorTags { range: None, ..self.color.clone() };
-        let unsaid = Self { color, ..self.clone() };
-        let whole = Self { interlacing: Interlacing::Progressive, ..unsaid.clone() };
+        let unsaid = |job: &Self| {
+            let color = ColorTags { range: None, ..job.color.clone() };
+            Self { color, ..job.clone() }
+        };
+        let whole = Self { interlacing: Interlacing::Progressive, ..self.clone() };
         // 9.0 finds RGB with alpha for VP9, which its library refuses.
-        let veiled = whole.as_format(["yuva420p", "yuva420p10le"]);
+        let veiled = unsaid(&whole).as_format(["yuva420p", "yuva420p10le"]);
         let alpha = self.layout.model().has_alpha();
-        let helps = [self.color.range.is_some(), self.field().is_some(), alpha];
-        let jobs = [unsaid, whole, veiled].into_iter().zip(helps);
+        let (said, fields) = (self.color.range.is_some(), self.field().is_some());
+        let helps = [said, fields, said && fields, alpha];
+        let jobs = [unsaid(self), whole.clone(), unsaid(&whole), veiled].into_iter().zip(helps);
         jobs.filter_map(|(job, helps)| helps.then_some(job))
     }
 
@@ -118,12 +142,13 @@ impl Encode<'_> {
         Self { takes: Some(takes), ..self.clone() }
     }
 
-    fn tried(&self, size: Size, file: &Path, cancel: &Cancel) -> Result<Option<Trial>> {
+    fn tried(&self, size: Size, file: &Path, cancel: &Cancel) -> Result<Option<Found>> {
         let layout = Layout::new(size, self.layout.model(), self.layout.depth())?;
-        // Nothing beside the frame.
-        let (copies, display, last) = (None, None, None);
+        // Nothing beside the frame, and nothing of the user's.
+        let (copies, display, last, after) = (None, None, None, None);
         let (first, origin, extra) = (0, Origin::Clip, Vec::new());
-        let job = Self { copies, display, last, first, origin, extra, layout, ..self.clone() };
+        let job =
+            Self { copies, display, last, after, first, origin, extra, layout, ..self.clone() };
         let said = Arc::new(Mutex::new(Heard::default()));
         let hear = said.clone();
         let on_line = move |line: &str| {
@@ -133,7 +158,7 @@ impl Encode<'_> {
             Encoder::heard("encoder's trial", &job, file, Log::Info, on_line, cancel)?;
         encoder.write(&Frame::zeroed(layout), 0, cancel)?;
         encoder.finish(cancel)?;
-        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = std::mem::take(&mut *said.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(name) =
             said.unused.iter().find(|name| ["crf", "preset"].contains(&name.as_str()))
         {
@@ -142,21 +167,23 @@ impl Encode<'_> {
                 "{encoder} has no --{name} (-- -q:v 3 or -- -b:v 4M are what most others have)"
             )));
         }
-        let Some((encoder, (format, full))) = said.encoder.clone().zip(said.format.clone()) else {
+        let Some((encoder, (format, full))) = said.encoder.zip(said.format) else {
             return Ok(None);
         };
-        // What ffmpeg made full range has a name of its own that says so.
-        let made_full = full && job.color.range.as_deref() != Some("pc");
-        let format = if made_full { format.replacen("yuv4", "yuvj4", 1) } else { format };
-        let takes = Takes { format, ..Takes::default() };
-        let job = Self { takes: Some(takes.clone()), ..job };
-        let (read, untold) = match pictures(self.programs, file, cancel) {
-            Some(video) => (job.misread(&takes.format, &video), job.untold(&video)),
-            // Nobody knows what it says.
-            None => (Read::default(), Vec::new()),
-        };
-        Ok(Some(Trial { encoder, takes: Takes { read, ..takes }, untold }))
+        let file = pictures(self.programs, file, cancel);
+        Ok(Some(Found { encoder, format, full, file }))
     }
+}
+
+/// What was found of an encoder.
+struct Found {
+    /// ffmpeg's name of it.
+    encoder: String,
+    /// The pixel format that it was given, and whether that was full range.
+    format: String,
+    full: bool,
+    /// What its file says, if it can be read.
+    file: Option<Video>,
 }
 
 impl Trial {

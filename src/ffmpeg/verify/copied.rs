@@ -25,8 +25,8 @@ impl Verify<'_> {
         (result, after): (&Stream, &Packets),
         (shown, slide): (&[i128], i128),
     ) -> Vec<Row> {
-        let codec = |stream: &Stream| stream.codec.clone().unwrap_or_else(|| "unknown".to_owned());
-        let mut rows = vec![compared(&format!("{name} codec"), codec(source), codec(result))];
+        let (was, is) = (codec(source).to_owned(), codec(result).to_owned());
+        let mut rows = vec![compared(&format!("{name} codec"), was, is)];
         let (had, has) = (before.hashes.len(), after.hashes.len());
         let cut = self.window != Window::default();
         let file = before.head_of_file(source) == after.head_of_file(result);
@@ -108,6 +108,25 @@ impl Verify<'_> {
         let formats_differ = extension(self.copies.clip().path()) != extension(self.out);
         formats_differ && source.codec.as_deref().is_some_and(|codec| RESHAPED.contains(&codec))
     }
+}
+
+/// A stream that was coded anew because somebody asked for it: that it is there.
+pub(super) fn coded_anew(
+    name: &str,
+    (source, before): (&Stream, &Packets),
+    (result, after): (&Stream, &Packets),
+) -> Vec<Row> {
+    let is_there = |has: usize| if has > 0 { Verdict::Changed } else { Verdict::Lost };
+    let (had, has) = (before.hashes.len(), after.hashes.len());
+    let verdict = if had == 0 { Verdict::Same } else { is_there(has) };
+    vec![
+        row(&format!("{name} codec"), codec(source), codec(result), Verdict::Changed),
+        row(&format!("{name} packets"), had, format!("{has}, coded anew"), verdict),
+    ]
+}
+
+fn codec(stream: &Stream) -> &str {
+    stream.codec.as_deref().unwrap_or("unknown")
 }
 
 impl Packets {

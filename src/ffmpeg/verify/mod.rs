@@ -4,18 +4,21 @@ mod copied;
 mod times;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use self::copied::coded_anew;
 use self::times::{MILLISECOND, Ticks, coarser, nanos, shifted, timing};
 use super::container::is_matroska;
 use super::copy::Copies;
 use super::decode::Window;
 use super::display::{DisplayMatrix, keeps_matrix};
+use super::fit::is_coded_anew;
 use super::hdr::carries;
-use super::named::grid;
+use super::named::{grid, has_alpha};
 use super::packets::{Packets, decoded, packets};
 use super::pixels::matrix_named;
 use super::probe::Clip;
@@ -41,6 +44,10 @@ pub struct Verify<'a> {
     pub window: Window,
     /// Which frames those are.
     pub taken: Taken,
+    /// What stands after `--`: it may have other streams coded anew.
+    pub words: &'a [OsString],
+    /// Whether the frames that were rendered have transparency.
+    pub alpha: bool,
     /// What is to be said of the colour.
     pub color: &'a ColorTags,
     /// The shape of a pixel after the chain.
@@ -171,6 +178,8 @@ impl Verify<'_> {
             let packets = &after[at];
             if at == self.copies.rendered() {
                 rows.extend(self.rendered(&name, &shown, slide, copy, packets)?);
+            } else if is_coded_anew(stream, self.words) {
+                rows.extend(coded_anew(&name, (stream, &before[at]), (copy, packets)));
             } else {
                 rows.extend(self.copied(
                     &name,
@@ -318,11 +327,14 @@ impl Verify<'_> {
         };
         let (due, is) = (turn(self.display), turn(video.display));
         rows.push(compared(&format!("{name} display matrix"), due, is));
+        if self.alpha {
+            let is = video.pix_fmt.as_deref().is_some_and(has_alpha);
+            rows.push(row(&format!("{name} transparency"), "there", said(is), equal(is)));
+        }
         rows.extend(colors(name, self.color, video, &before.color));
         for kind in beside(before) {
-            let there = beside(video).any(|is| is == kind);
-            let is = if there { "there" } else { "missing" };
-            rows.push(compared(&format!("{name} {kind}"), "there".into(), is.into()));
+            let is = beside(video).any(|is| is == kind);
+            rows.push(row(&format!("{name} {kind}"), "there", said(is), equal(is)));
         }
         Ok(rows)
     }
@@ -425,6 +437,11 @@ fn tags(of: &str, before: &Map<String, Value>, after: &Map<String, Value>) -> Ro
 /// What MP4 says of a language that nobody said.
 fn unsaid_language(name: &str, value: &str) -> bool {
     name == "language" && value == "und"
+}
+
+/// Whether something is there, in a word.
+fn said(there: bool) -> &'static str {
+    if there { "there" } else { "missing" }
 }
 
 fn compared(what: &str, source: String, result: String) -> Row {

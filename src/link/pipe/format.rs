@@ -26,8 +26,8 @@ compile_error!("frames cross pipes as they lie in memory, which has to be little
 const MAGIC: [u8; 8] = *b"LUMALOOM";
 /// Counts changes of the format.
 const VERSION: u32 = 2;
-/// A header's JSON is a few hundred bytes.
-const MAX_HEADER: u32 = 1 << 20;
+/// A header's JSON holds what a clip is: one with 100,000 chapters takes some 20 MB.
+const MAX_HEADER: u32 = 64 << 20;
 /// A packet's JSON holds two paths, a reason and the losses.
 const MAX_META: u32 = 16 << 20;
 
