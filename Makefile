@@ -24,19 +24,21 @@ demo: build
 	@scripts/demo $(PROGRAM)
 
 # What these ask of ffmpeg does not depend on our threads or codecs, and takes minutes: they run once, with everything.
-ONCE = --skip kept:: --skip chunks:: --skip deaths:: --skip clip_bench::
-# Nor does what ffmpeg does with clips depend on C of ours; pictures and animations do.
-FFMPEGS = --skip video:: --skip clip_rest::
+ONCE = --skip kept:: --skip chunks:: --skip deaths:: --skip clip_bench:: --skip clip_rest:: --skip over_time:: --skip encoders::
+# What one thread computes is the same on one core, and what ffmpeg is told too.
+ALONE = --skip kernel:: --skip plan:: --skip filter:: --skip codec:: --skip ffmpeg::
+# What has nothing to do with C of ours; pictures and animations have.
+WITHOUT_C = --skip kernel:: --skip plan:: --skip filter:: --skip ffmpeg:: --skip video::
 
 # One core first (built on all): what waits for a second thread hangs there. Then the build without C, which
 # must give the same bytes (tests/golden is shared). Then everything.
 test: setup
 	@scripts/setup ffmpeg
 	$(CARGO) test --locked --lib --bins --test it --no-run
-	scripts/one-core $(CARGO) test --locked --lib --bins -- --test-threads=1
+	scripts/one-core $(CARGO) test --locked --lib --bins -- --test-threads=1 $(ALONE)
 	scripts/one-core $(CARGO) test --locked --test it -- --test-threads=1 $(ONCE)
-	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins
-	$(CARGO) test --locked --no-default-features --features pure-rust --test it -- $(ONCE) $(FFMPEGS)
+	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins -- $(WITHOUT_C)
+	$(CARGO) test --locked --no-default-features --features pure-rust --test it -- $(ONCE) $(WITHOUT_C)
 	$(CARGO) test --locked
 
 # The ignored tests too, and property tests with many more cases.

@@ -143,8 +143,10 @@ impl Render {
         let pictures = matches!(self.output.kind(), Kind::Sequence(_) | Kind::Animation(_));
         let aspect = planned.after(input.facts()?).aspect.filter(|(w, h)| pictures && w != h);
         let size = planned.work.score().output().size();
+        let wide = |(w, h)| (f64::from(size.width) * f64::from(w) / f64::from(h)).round();
+        let aspect = aspect.filter(|aspect| wide(*aspect) != f64::from(size.width));
         Ok(aspect.map(|(w, h)| {
-            let wide = (f64::from(size.width) * f64::from(w) / f64::from(h)).round();
+            let wide = wide((w, h));
             format!(
                 "pixels are {w}:{h} and pictures have square ones: resize={wide}:{} at the end of the \
                  chain keeps the shape",

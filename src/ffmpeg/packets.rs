@@ -88,8 +88,7 @@ pub(super) fn decoded(
     Ok(times)
 }
 
-/// The last frame of a stream, if its packets say how long it is shown. Only the end of the file is
-/// read.
+/// The last frame of a stream, if the file says how long it is shown. Only its end is read.
 ///
 /// # Errors
 /// When ffprobe fails, or `cancel` says to stop now.
@@ -105,16 +104,22 @@ pub fn last_frame(
     let interval = format!("{}.{:06}%", end.max(0) / 1_000_000, end.max(0) % 1_000_000);
     let mut command = programs.ffprobe();
     command.args(["-read_intervals", &interval]);
-    let mut last: Option<Last> = None;
+    let mut last: Option<(i64, Option<i64>)> = None;
     let take = |line: &str| {
-        let mut cells = line.split(',').map(|cell| cell.parse().ok());
-        let (Some(Some(ticks)), Some(Some(lasts))) = (cells.next(), cells.next()) else { return };
-        if lasts > 0 && last.is_none_or(|last| last.ticks < ticks) {
-            last = Some(Last { ticks, lasts });
+        let mut cells = line.split(',').map(|cell| cell.parse::<i64>().ok());
+        let Some(Some(ticks)) = cells.next() else { return };
+        if last.is_none_or(|(last, _)| last < ticks) {
+            last = Some((ticks, cells.next().flatten()));
         }
     };
     said_by(programs, command, (clip.path(), stream), "packet=pts,duration", cancel, take)?;
-    Ok(last)
+    // An MP4 says how long packets are decoded for, and of the whole how long it is shown.
+    let stream = clip.streams().get(stream);
+    let end = stream.and_then(|stream| stream.start?.checked_add(stream.duration?));
+    Ok(last.and_then(|(ticks, own)| {
+        let lasts = end.map(|end| end - ticks).or(own).filter(|lasts| *lasts > 0)?;
+        Some(Last { ticks, lasts })
+    }))
 }
 
 /// Gives each line of what ffprobe says of a stream when asked for `what`, in cells with commas.

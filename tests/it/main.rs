@@ -7,6 +7,7 @@ mod clip_rest;
 mod clips;
 mod corpus;
 mod deaths;
+mod encoders;
 mod formats;
 mod golden;
 mod house;
