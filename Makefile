@@ -37,7 +37,7 @@ test: setup
 	$(CARGO) test --locked --lib --bins --test it --no-run
 	scripts/one-core $(CARGO) test --locked --lib --bins -- --test-threads=1 $(ALONE)
 	scripts/one-core $(CARGO) test --locked --test it -- --test-threads=1 $(ONCE)
-	$(CARGO) test --locked --no-default-features --features pure-rust --lib --bins -- $(WITHOUT_C)
+	$(CARGO) test --locked --no-default-features --features pure-rust --lib -- $(WITHOUT_C)
 	$(CARGO) test --locked --no-default-features --features pure-rust --test it -- $(ONCE) $(WITHOUT_C)
 	$(CARGO) test --locked
 
