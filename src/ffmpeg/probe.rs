@@ -5,8 +5,8 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use ffmpeg_sidecar::command::FfmpegCommand;
 use serde::de::DeserializeOwned;
@@ -65,12 +65,13 @@ pub struct Clip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     bytes: u64,
-    changed: Option<SystemTime>,
+    /// Seconds since 1970, which may be before it, and nanoseconds.
+    changed: (i64, i64),
 }
 
 impl Stamp {
     fn of(meta: &Metadata) -> Self {
-        Self { bytes: meta.len(), changed: meta.modified().ok() }
+        Self { bytes: meta.len(), changed: (meta.mtime(), meta.mtime_nsec()) }
     }
 }
 
@@ -467,7 +468,7 @@ mod tests {
     use crate::ffmpeg::Ledger;
 
     fn parsed(json: &str) -> Result<Clip> {
-        let stamp = Stamp { bytes: 0, changed: None };
+        let stamp = Stamp { bytes: 0, changed: (0, 0) };
         Clip::new(Path::new("a.mp4"), stamp, serde_json::from_str(json).unwrap())
     }
 

@@ -47,9 +47,10 @@ impl Programs {
         let ffmpeg = ffmpeg.map_or_else(|| PathBuf::from("ffmpeg"), Path::to_owned);
         let ffprobe = beside.unwrap_or_else(|| PathBuf::from("ffprobe"));
         let (banner, encoders) = introduced(&ffmpeg, ledger)?;
-        let first = banner.lines().next().unwrap_or_default();
-        let Some((version, library)) = try_parse_version(first).zip(libavutil(&banner)) else {
-            let path = shown(&ffmpeg);
+        // The system's linker may have said something first.
+        let version = banner.lines().find_map(try_parse_version);
+        let Some((version, library)) = version.zip(libavutil(&banner)) else {
+            let (path, first) = (shown(&ffmpeg), banner.lines().next().unwrap_or_default());
             return Err(Error::usage(format!("{path} is not ffmpeg: it says {first:?}")));
         };
         new_enough(&ffmpeg, &version, library)?;

@@ -279,6 +279,14 @@ fn filters_after_the_dashes_come_behind_ours() {
 }
 
 #[test]
+fn a_clip_of_before_1970_goes_through_processes() {
+    let place = clip();
+    place.shell("touch -d 1969-12-30T12:00:00.5Z a.mkv").code(0);
+    place.line("video a.mkv -o b.mkv --codec ffv1 --mode processes").code(0);
+    assert_eq!(frames(&place, "b.mkv"), frames(&place, "a.mkv"));
+}
+
+#[test]
 fn a_raw_stream_has_frames_without_times() {
     let place = clip();
     // Nor has it a place for the title.

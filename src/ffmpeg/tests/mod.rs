@@ -487,7 +487,8 @@ fn script(room: &Path, name: &str, body: &str) -> PathBuf {
 
 /// A program that says who it is as ffmpeg does and else runs `body`.
 fn stub(room: &Path, body: &str, ledger: &Ledger) -> Programs {
-    let answer = "case \" $* \" in *' -encoders '*) (echo 'ffmpeg version 9.9 Copyright'; \
+    let answer = "case \" $* \" in *' -encoders '*) (echo 'ffmpeg: libz.so: no version information \
+                  available'; echo 'ffmpeg version 9.9 Copyright'; \
                   echo '  libavutil      99. 1.100 / 99. 1.100') >&2; exit 0;; esac";
     let script = script(room, "stub", &format!("{answer}\n{body}"));
     Programs::find(Some(&script), ledger).unwrap()
