@@ -92,6 +92,8 @@ pub struct Decoder<'a> {
     /// The last frame's time, as its record has it and as it was taken.
     last: Option<(i64, i64)>,
     /// Ticks between the last two frames.
+    gap: i64,
+    /// The least that there were between two.
     step: i64,
     /// Frames read, those before the window included.
     read: u64,
@@ -154,7 +156,8 @@ impl<'a> Decoder<'a> {
             time_base: None,
             expected: 0,
             last: None,
-            step: 0,
+            gap: 0,
+            step: i64::MAX,
             read: 0,
             given: 0,
             seek,
@@ -212,7 +215,10 @@ impl<'a> Decoder<'a> {
                 }
                 _ => own,
             };
-            self.step = self.last.map_or(0, |(_, last)| ticks.saturating_sub(last));
+            if let Some((_, last)) = self.last {
+                self.gap = ticks.saturating_sub(last);
+                self.step = self.step.min(self.gap);
+            }
             self.last = Some((own, ticks));
             let early = from.is_some_and(|from| base.is_before(ticks, from));
             let entry = record.key && (early || from.is_some_and(|f| base.micros_down(ticks) == f));
@@ -264,7 +270,7 @@ impl<'a> Decoder<'a> {
         let Running { child, lines, cut_off } = Running::start(&self.job, self.seek)?;
         (self.child, self.lines, self.cut_off) = (child, lines, cut_off);
         (self.time_base, self.expected, self.read) = (None, 0, 0);
-        (self.last, self.step) = (None, 0);
+        (self.last, self.gap, self.step) = (None, 0, i64::MAX);
         Ok(())
     }
 
@@ -385,14 +391,20 @@ impl Decoder<'_> {
         let until = self.job.window.on_clock(self.job.clip.start()).until;
         let last = until.zip(self.time_base).zip(self.last);
         last.is_some_and(|((until, base), (_, last))| {
-            !base.is_before(last.saturating_add(self.step), until)
+            !self.has_hole() && !base.is_before(last.saturating_add(self.step), until)
         })
     }
 
-    /// What a user may do who wants the frames that have come: a time between the last one and the
-    /// next.
+    /// Whether frames may be missing before the last one, as where others refer to what was cut off.
+    fn has_hole(&self) -> bool {
+        self.gap > self.step.saturating_add(self.step / 2)
+    }
+
+    /// What a user may do who wants the frames that have come up to a hole: a time between the last
+    /// one and the next.
     fn rest(&self) -> Option<String> {
         let (base, (_, last)) = self.time_base.zip(self.last)?;
+        let last = if self.has_hole() { last - self.gap } else { last };
         let [last, next] = [last, last.saturating_add(self.step)]
             .map(|ticks| base.micros(ticks).minus(self.job.clip.start()).0);
         let millis = (last + (next - last) / 2) / 1000;

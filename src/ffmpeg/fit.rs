@@ -29,7 +29,8 @@ pub fn check_container(
         .map_err(|e| Error::system(format!("failed to make a folder for a header: {e}")))?;
     let header = room.path().join("header").with_extension(out.extension().unwrap_or_default());
     let copied = copies.kept().iter().enumerate().filter(|(at, _)| *at != copies.rendered());
-    let copied = copied.map(|(_, stream)| *stream).filter(|stream| !is_coded_anew(stream, words));
+    let copied = copied.filter(|(at, _)| !is_coded_anew(copies.kept(), *at, words));
+    let copied = copied.map(|(_, stream)| *stream);
     let copied: Vec<&Stream> = copied.collect();
     let takes = |streams: &[&Stream]| {
         let mut command = programs.ffmpeg(Log::Warnings);
@@ -73,17 +74,29 @@ pub fn check_container(
     Err(Error::usage(format!("{out} cannot hold {}; {advice}", names.join(", "))))
 }
 
-/// Whether an option chooses a codec for such a stream.
-pub(super) fn is_coded_anew(stream: &Stream, words: &[OsString]) -> bool {
-    let (letter, old) = match stream.kind {
-        StreamKind::Audio => ('a', "acodec"),
-        StreamKind::Subtitle => ('s', "scodec"),
+/// Whether an option chooses a codec for the one of an output's streams that is there.
+pub(super) fn is_coded_anew(streams: &[&Stream], at: usize, words: &[OsString]) -> bool {
+    let (letter, old) = match streams[at].kind {
+        StreamKind::Audio => ("a", "acodec"),
+        StreamKind::Subtitle => ("s", "scodec"),
         _ => return false,
     };
-    words.iter().filter_map(|word| option(word)).any(|(name, streams)| match name {
-        "c" | "codec" => streams.starts_with(letter),
-        name => name == old,
-    })
+    let kind = |stream: &&&Stream| {
+        std::mem::discriminant(&stream.kind) == std::mem::discriminant(&streams[at].kind)
+    };
+    let one = format!("{letter}:{}", streams[..at].iter().filter(kind).count());
+    // Of several of ffmpeg's options the last one counts.
+    let mut anew = false;
+    for (word, value) in words.iter().zip(words.iter().skip(1)) {
+        let of_it = option(word).is_some_and(|(name, streams)| match name {
+            "c" | "codec" => streams == letter || streams == one,
+            name => name == old,
+        });
+        if of_it {
+            anew = value != "copy";
+        }
+    }
+    anew
 }
 
 /// Whether a container takes a stream without a word and holds it as data of no known kind:

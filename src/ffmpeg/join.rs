@@ -177,6 +177,9 @@ impl Join<'_> {
         if encode.lost_alpha() {
             set("-metadata:s", &format!("{ALPHA_TAG}="));
         }
+        if let Some(tag) = encode.kept_tag(out) {
+            set("-tag", tag);
+        }
         // NUT's tick may be a part of the clip's.
         set("-time_base", &encode.time_base.to_string());
         let fields = match encode.field() {

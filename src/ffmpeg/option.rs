@@ -80,7 +80,8 @@ pub fn video_filters(words: &[OsString], place: &str) -> Result<(Option<String>,
 pub(super) fn packet_filters(words: &[OsString]) -> (Option<OsString>, Vec<OsString>) {
     let meant = |name: &str, streams: &str| match name {
         "vbsf" => true,
-        "bsf" => of_pictures(streams),
+        // Without streams it is for sound as well.
+        "bsf" => !streams.is_empty() && of_pictures(streams),
         _ => false,
     };
     // Of several of ffmpeg's options the last one counts.

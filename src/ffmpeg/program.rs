@@ -46,7 +46,12 @@ impl Programs {
         let beside = ffmpeg.map(|path| path.with_file_name("ffprobe")).filter(|path| path.exists());
         let ffmpeg = ffmpeg.map_or_else(|| PathBuf::from("ffmpeg"), Path::to_owned);
         let ffprobe = beside.unwrap_or_else(|| PathBuf::from("ffprobe"));
-        let (banner, encoders) = introduced(&ffmpeg, ledger)?;
+        let (mut banner, encoders) = answered(&ffmpeg, "-encoders", ledger)?;
+        if libavutil(&banner).is_none() {
+            // Somebody's script may tell it to say less.
+            let (_, version) = answered(&ffmpeg, "-version", ledger)?;
+            banner.push_str(&version);
+        }
         // The system's linker may have said something first.
         let version = banner.lines().find_map(try_parse_version);
         let Some((version, library)) = version.zip(libavutil(&banner)) else {
@@ -150,10 +155,10 @@ impl Log {
     }
 }
 
-/// What ffmpeg says of itself, and the list of its encoders.
-fn introduced(program: &Path, ledger: &Ledger) -> Result<(String, String)> {
+/// What a program says to people and on stdout when it is asked this.
+fn answered(program: &Path, question: &str, ledger: &Ledger) -> Result<(String, String)> {
     let mut command = Command::new(program);
-    command.arg("-encoders");
+    command.arg(question);
     let banner = Arc::new(Mutex::new(String::new()));
     let hear = banner.clone();
     let on_line = move |line: &str, _| {

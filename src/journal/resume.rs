@@ -27,13 +27,15 @@ pub struct Found {
 
 impl Found {
     /// Whether somebody worked on what a run had made, or put something else in its place: it has
-    /// another size and another time. A machine that lost its power leaves files short as well, but
-    /// none that are younger, and none that are much older; nothing is lost with an empty one. Sizes
+    /// another size and is larger or of another time. A machine that lost its power leaves files
+    /// short, but none that are younger or much older; nothing is lost with an empty one. Sizes
     /// alone would say so of those, times alone of a folder that was copied.
     fn is_edited(&self, bytes: u64, made_ns: i64) -> bool {
         /// Between the first and the last byte of a file, and a file system's rounding.
         const WRITING_NS: i64 = 60_000_000_000;
-        let other = self.mtime_ns > made_ns || self.mtime_ns < made_ns.saturating_sub(WRITING_NS);
+        let other = self.bytes > bytes
+            || self.mtime_ns > made_ns
+            || self.mtime_ns < made_ns.saturating_sub(WRITING_NS);
         self.bytes != bytes && self.bytes > 0 && other
     }
 }
@@ -274,6 +276,7 @@ mod tests {
             (29, -60, 0),
             (29, -61, 1),
             (29, 1, 1),
+            (31, 0, 1),
             (31, 90, 1),
             (0, 90, 0),
         ] {

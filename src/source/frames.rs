@@ -106,10 +106,12 @@ impl<F: Frames> Source for FrameSource<F> {
         if state.given == self.most {
             return None;
         }
-        if std::mem::take(&mut state.promised)
-            && let Some(Ok(unread)) = state.waiting.take()
-        {
-            unread.frame.recycle(&self.pool);
+        if std::mem::take(&mut state.promised) {
+            match state.waiting.take() {
+                Some(Ok(unread)) => unread.frame.recycle(&self.pool),
+                // An error is no end of the stream.
+                other => state.waiting = other,
+            }
         }
         if state.waiting.is_none() && !state.failed {
             state.waiting = state.frames.next(&self.pool, &self.cancel).transpose();

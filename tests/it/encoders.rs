@@ -126,6 +126,11 @@ fn an_encoder_that_counts_frames_gets_a_clock_for_uneven_ones() {
         place.line(&format!("video a.mp4 -o {out}")).code(0);
         assert!(frames(&place, out).len() >= count, "{out}");
     }
+    // Whose ticks are not the clip's.
+    place.line("video a.mp4 -o b.mp4 --codec mpeg4").code(0);
+    let probe = "ffprobe -v error -show_entries format=duration -of csv=p=0 b.mp4";
+    let seconds: f64 = place.shell(probe).code(0).stdout.trim().parse().expect("seconds");
+    assert!((2.9..3.2).contains(&seconds), "{seconds}");
 }
 
 #[test]
@@ -139,9 +144,11 @@ fn a_tag_that_players_ask_for_stays() {
                  -tag:v {tag} -pix_fmt yuv420p {tag}.mp4"
             ),
         );
-        place.line(&format!("video {tag}.mp4 -o b.mp4 -y --codec libx265")).code(0);
-        let probe = "ffprobe -v error -show_entries stream=codec_tag_string -of csv=p=0 b.mp4";
-        assert_eq!(place.shell(probe).code(0).stdout.trim(), tag);
+        for chunks in ["", " --chunks 2"] {
+            place.line(&format!("video {tag}.mp4 -o b.mp4 -y --codec libx265{chunks}")).code(0);
+            let probe = "ffprobe -v error -show_entries stream=codec_tag_string -of csv=p=0 b.mp4";
+            assert_eq!(place.shell(probe).code(0).stdout.trim(), tag);
+        }
     }
 }
 
@@ -151,6 +158,9 @@ fn sound_that_was_to_be_coded_anew_is_no_loss() {
     ffmpeg(&place, "-f lavfi -i testsrc2=s=64x48:d=1 -f lavfi -i sine=d=1 -c:a aac a.mp4");
     let done = place.line("video a.mp4 -o b.mkv --verify -- -c:a libopus").code(0);
     assert!(done.stdout.contains("coded anew"), "{}", done.stdout);
+    for words in ["-c:a copy -frames:a 3", "-c:a:1 libopus -frames:a 3"] {
+        place.line(&format!("video a.mp4 -y -o b.mkv --verify -- {words}")).code(1);
+    }
 }
 
 #[test]

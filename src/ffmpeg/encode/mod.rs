@@ -378,7 +378,9 @@ impl Encode<'_> {
             None => (None, self.extra.clone()),
         };
         let (theirs, extra) = packet_filters(&extra);
-        let ours = self.last.and_then(|last| self.setts(last, out)).map(OsString::from);
+        // One that counts frames has another tick, on which nobody knows where the last one falls.
+        let last = self.last.filter(|_| time_base.is_none());
+        let ours = last.and_then(|last| self.setts(last, out)).map(OsString::from);
         let packets: Vec<OsString> = ours.into_iter().chain(theirs).collect();
         if !packets.is_empty() {
             let at = self.rendered_at();
@@ -469,8 +471,11 @@ impl Encode<'_> {
             set("-tag", tag);
         }
         let takes = self.takes.as_ref().map(|takes| takes.format.as_str());
-        // Behind the user's filters frames are what these made of them.
-        if let (Some(format), None) = (takes.or(self.format.encoder()), &self.after) {
+        // Filters that hand frames to a graphics card leave none that could be converted.
+        let on_card = |after: &String| ["hwupload", "hwmap"].iter().any(|f| after.contains(f));
+        if let Some(format) = takes.or(self.format.encoder())
+            && !self.after.as_ref().is_some_and(on_card)
+        {
             set("-pix_fmt", format);
         }
         let whole = self.takes.as_ref().is_some_and(|takes| takes.whole);
@@ -504,7 +509,7 @@ impl Encode<'_> {
 
     /// The clip's name of its codec, where an MP4 or MOV has two for the same: some players take one
     /// of them alone.
-    fn kept_tag(&self, out: &Path) -> Option<&str> {
+    pub(super) fn kept_tag(&self, out: &Path) -> Option<&str> {
         let copies = self.copies.filter(|_| keeps_matrix(out))?;
         let tag = copies.kept().get(copies.rendered())?.tag.as_deref();
         let codes = |name: &String| name.contains("265") || name.contains("hevc");

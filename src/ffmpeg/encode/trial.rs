@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::color::Read;
 use super::{COUNTING, Encode, Encoder, Origin, Takes};
 use crate::codec::y4m::Interlacing;
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Kind, Result, shown};
 use crate::ffmpeg::muxer::encoder;
 use crate::ffmpeg::named::{Family, has_alpha, opaque};
 use crate::ffmpeg::option::option;
@@ -170,7 +170,7 @@ impl Encode<'_> {
         let Some((encoder, (format, full))) = said.encoder.zip(said.format) else {
             return Ok(None);
         };
-        let file = pictures(self.programs, file, cancel);
+        let file = pictures(self.programs, file, cancel)?;
         Ok(Some(Found { encoder, format, full, file }))
     }
 }
@@ -231,9 +231,13 @@ impl Heard {
 }
 
 /// What a file says of its pictures, if it can be read.
-fn pictures(programs: &Programs, file: &Path, cancel: &Cancel) -> Option<Video> {
-    let clip = Clip::probe(programs, file, cancel).ok()?;
-    clip.main_video().ok().map(|(_, video)| video.clone())
+fn pictures(programs: &Programs, file: &Path, cancel: &Cancel) -> Result<Option<Video>> {
+    let clip = match Clip::probe(programs, file, cancel) {
+        // There is no ffprobe, or an old one.
+        Err(e) if e.kind() == Kind::Usage => return Err(e),
+        clip => clip.ok(),
+    };
+    Ok(clip.and_then(|clip| Some(clip.main_video().ok()?.1.clone())))
 }
 
 /// The pixel format in `Stream #0:0: Video: h264 (High) (avc1 / 0x31637661), yuv444p(tv), 66x64, …`,

@@ -178,7 +178,7 @@ impl Verify<'_> {
             let packets = &after[at];
             if at == self.copies.rendered() {
                 rows.extend(self.rendered(&name, &shown, slide, copy, packets)?);
-            } else if is_coded_anew(stream, self.words) {
+            } else if is_coded_anew(kept, at, self.words) {
                 rows.extend(coded_anew(&name, (stream, &before[at]), (copy, packets)));
             } else {
                 rows.extend(self.copied(
