@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::Loss;
 
 /// The version of this format, and the first that later programs promise to resume. 1 had no
-/// bases and was in no release; it is refused by name.
+/// bases, 2 no times of outputs; neither was in a release, and both are refused by name.
 const VERSION: u32 = 3;
 
 /// What outputs depend on, beside their input.

@@ -1,4 +1,4 @@
-//! One file: opened if it is a regular one, and when it was last changed.
+//! One file: opened if it is a regular one.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::beside::beside;
+use super::still::losses;
 use crate::codec::{self, DecodeHint, EncodeOptions, Format, Header, Limits, Means, Metadata};
 use crate::error::{Error, Result};
 use crate::filter::Dihedral;
@@ -202,11 +203,7 @@ impl ClipWork {
         let metadata = beside(self.score.profile(), self.score.swaps_axes(), metadata);
         let means = Means { pool: &self.pool, bands };
         let encoded = codec::encode(frame, &metadata, source, options, means)?;
-        let mut losses = codec::fit_losses(source.layout, *self.score.output());
-        losses.extend(encoded.losses);
-        losses.sort_unstable();
-        losses.dedup();
-        packet.notes.losses = losses;
+        packet.notes.losses = losses(source, *self.score.output(), encoded.losses);
         Ok(encoded.bytes)
     }
 }

@@ -114,7 +114,7 @@ impl StillWork {
         let encode = &self.options.encode;
         let encoded =
             codec::encode(frame, &metadata, &header, encode, Means { pool: &self.pool, bands })?;
-        notes.losses = losses(&header, &plan, encoded.losses);
+        notes.losses = losses(&header, *plan.output(), encoded.losses);
         Ok(encoded.bytes)
     }
 
@@ -170,9 +170,9 @@ fn not_one_file() -> Error {
 }
 
 /// What was lost in reading, between the layouts and in writing, each kind once.
-fn losses(header: &Header, plan: &Plan, written: Vec<Loss>) -> Vec<Loss> {
+pub(super) fn losses(header: &Header, output: Layout, written: Vec<Loss>) -> Vec<Loss> {
     let mut all = header.losses.clone();
-    all.extend(codec::fit_losses(header.layout, *plan.output()));
+    all.extend(codec::fit_losses(header.layout, output));
     all.extend(written);
     all.sort_unstable();
     all.dedup();

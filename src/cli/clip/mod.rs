@@ -61,12 +61,12 @@ impl Planned {
     /// # Errors
     /// `Usage`: too little is left, with a `--mem` that would do.
     pub fn kept_apart(&self, settings: Settings) -> Result<Settings> {
-        let frames = self.work.peak_bytes(1) * frames_at_once(self.work.needs()) as u64;
+        let together = frames_at_once(self.work.needs()) as u64;
+        let frames = self.work.peak_bytes(1) * together;
         let held = self.work.score().state_bytes();
-        let alone = frames_at_once(self.work.needs()) == 1 && held == 0;
-        if alone && settings.over == Over::Refuse && frames > settings.mem {
+        if together == 1 && held == 0 && settings.over == Over::Refuse && frames > settings.mem {
             // Known before a decoder is started for it.
-            let enough = frames.saturating_mul(4).div_ceil(3 << 20);
+            let enough = mebibytes_for(frames);
             let [frames, mem] = [frames, settings.mem].map(show_bytes);
             return Err(Error::usage(format!(
                 "a frame needs {frames} at once, over the {mem} of --mem; --mem {enough}M would do"
@@ -91,13 +91,17 @@ fn apart(settings: Settings, held: u64, frames: u64, what: &str) -> Result<Setti
     if held == 0 || mem >= frames {
         return Ok(Settings { mem, ..settings });
     }
-    // A stage in a process of its own has three quarters.
-    let enough = held.saturating_add(frames).saturating_mul(4).div_ceil(3 << 20);
+    let enough = mebibytes_for(held.saturating_add(frames));
     let [held, frames, all] = [held, frames, settings.mem].map(show_bytes);
     Err(Error::usage(format!(
         "{what} {held}, and frames {frames} beside it, over the {all} of --mem; --mem {enough}M \
          would do"
     )))
+}
+
+/// A `--mem` that has room for so many bytes: a stage in a process of its own has three quarters.
+fn mebibytes_for(bytes: u64) -> u64 {
+    bytes.saturating_mul(4).div_ceil(3 << 20)
 }
 
 /// What became of the turn that a clip asks for, in words.
