@@ -71,7 +71,7 @@ pub fn run(job: &Job, inputs: &Inputs, left: &Remaining, outputs: &Outputs, args
 /// One plan per distinct layout, with how many pictures have it; what cannot be planned; memory.
 fn plans(job: &Job, items: &[Item]) {
     let work = assemble::work(&job.recipe, job.pool.threads);
-    let bands = assemble::split(&job.pool).bands();
+    let bands = assemble::split(&job.pool).widest();
     let mut groups: BTreeMap<(String, Vec<String>), Group> = BTreeMap::new();
     let mut most = 0;
     for item in items {
@@ -110,7 +110,7 @@ type Planned = (String, Vec<String>, u64);
 
 /// All that a JPEG's header says stands in front of its pixels, so its first bytes are enough;
 /// if they are not, and for other formats, whose metadata may stand at the end, all is read.
-fn planned(work: &StillWork, item: &Item, bands: Bands) -> Result<Planned> {
+fn planned(work: &StillWork, item: &Item, bands: Bands<'_>) -> Result<Planned> {
     let plan = |bytes: &[u8]| {
         let (header, plan) = work.plan(bytes)?;
         let unread = item.size.saturating_sub(bytes.len() as u64);

@@ -40,7 +40,12 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 }
 
 /// The pixels and the density.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    _: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     let decoder = decoder(bytes)?;
     let frame = if header.layout.model() == Model::Gray && decoder.get_palette().is_some() {
         let colors = header.layout.with_model(Model::Rgb)?;

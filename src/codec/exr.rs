@@ -44,7 +44,12 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 
 /// The pixels of the display window, zero where nothing is stored. Colour is divided by alpha,
 /// which OpenEXR stores multiplied.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    _: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     let reader = exr::block::read(Cursor::new(bytes), false).map_err(broken)?;
     let (index, part, _) = chosen(reader.headers())?;
     let part = part.clone();

@@ -35,7 +35,12 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 }
 
 /// The pixels of the first frame on a transparent screen.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    _: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     let decoder = GifDecoder::new(Cursor::new(bytes)).map_err(|e| packed::refused(GIF, &e))?;
     if decoder.dimensions() != (header.layout.size().width, header.layout.size().height) {
         return Err(packed::broken(GIF, "its sizes differ"));

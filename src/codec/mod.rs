@@ -81,17 +81,17 @@ pub struct Header {
 }
 
 /// What the decoder may leave out because the plan does not need it, and who may help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecodeHint {
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeHint<'a> {
     /// Only the luma plane of a YCbCr picture; the frame is then grey.
     pub luma_only: bool,
     /// Decode at 1/`shrink` of the size: 1, 2, 4 or 8; sides are rounded up. JPEG only.
     pub shrink: u8,
     /// Whether idle threads may take parts of it, where a format has such.
-    pub bands: Bands,
+    pub bands: Bands<'a>,
 }
 
-impl DecodeHint {
+impl DecodeHint<'_> {
     /// Everything, by the calling thread.
     pub const FULL: Self = Self { luma_only: false, shrink: 1, bands: Bands::One };
 }
@@ -214,7 +214,7 @@ pub struct Means<'a> {
     /// Used buffers.
     pub pool: &'a BufferPool,
     /// Whether idle threads may take parts of it, where a format has such.
-    pub bands: Bands,
+    pub bands: Bands<'a>,
 }
 
 impl<'a> Means<'a> {
@@ -291,7 +291,12 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<Header> {
 ///
 /// # Errors
 /// Broken or truncated content, or a kind that is not read, named.
-pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    hint: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     (header.format.codec().decode)(bytes, header, hint, pool)
 }
 
@@ -303,7 +308,7 @@ pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool
 pub fn decode_owned(
     bytes: Vec<u8>,
     header: &Header,
-    hint: DecodeHint,
+    hint: DecodeHint<'_>,
     pool: &BufferPool,
 ) -> Result<Still> {
     let Some(InPlace { start, metadata }) = (header.format.codec().in_place)(&bytes, header)?

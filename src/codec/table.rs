@@ -32,7 +32,7 @@ pub struct Codec {
     pub encode_scratch: fn(&Layout) -> u64,
     pub fit: fn(&Codec, Layout, &EncodeOptions) -> Layout,
     pub header: fn(&[u8], &Limits) -> Result<Header>,
-    pub decode: fn(&[u8], &Header, DecodeHint, &BufferPool) -> Result<Still>,
+    pub decode: fn(&[u8], &Header, DecodeHint<'_>, &BufferPool) -> Result<Still>,
     /// Where the file holds the frame as it is, if it does.
     pub in_place: fn(&[u8], &Header) -> Result<Option<InPlace>>,
     pub encode: fn(&Frame, &Metadata, &Header, &EncodeOptions, Means<'_>) -> Result<Encoded>,

@@ -46,7 +46,12 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 }
 
 /// The pixels of the picture or of the first frame, and what is beside them.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    _: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     let mut decoder = decoder(bytes)?;
     let mut frame = Frame::from_pool(header.layout, pool);
     decoder.read_image(packed::samples_mut::<u8>(&mut frame)?).map_err(broken)?;

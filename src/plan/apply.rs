@@ -10,7 +10,7 @@ use crate::kernel::{BoxRows, Load, PlaneMut, RotateRows, Slab, TurnRows, View, f
 impl Plan {
     /// The chain's result for one frame. The bytes are the same for any `bands`. Errors: the
     /// frame is not of the layout that was planned for.
-    pub fn apply(&self, frame: Frame, bands: Bands, pool: &BufferPool) -> Result<Frame> {
+    pub fn apply(&self, frame: Frame, bands: Bands<'_>, pool: &BufferPool) -> Result<Frame> {
         if *frame.layout() != self.input {
             let (got, want) = (frame.layout(), &self.input);
             return Err(Error::internal(format!("a frame of {got} came to a plan for {want}")));
@@ -54,7 +54,7 @@ fn views<'a>(frame: Option<&'a Frame>, slab: Option<&'a Slab>) -> Vec<View<'a>> 
 fn run(
     segment: &Segment,
     out: Vec<PlaneMut<'_>>,
-    bands: Bands,
+    bands: Bands<'_>,
     compute: &(dyn Fn(Band<'_>) + Sync),
 ) {
     let tasks = bands::split(&segment.shapes, out, segment.bands(bands.threads()));

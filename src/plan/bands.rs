@@ -1,17 +1,42 @@
 //! Bands: how the rows of one frame are spread over the pool.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rayon::prelude::*;
 
 use crate::frame::PlaneShape;
 use crate::kernel::PlaneMut;
 
-/// How one frame is spread over the pool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bands {
+/// How one frame is spread over the current rayon pool. It changes no result.
+#[derive(Clone, Copy, Debug)]
+pub enum Bands<'a> {
     /// The calling thread does all of it.
     One,
-    /// Bands of rows, for whichever threads of the current rayon pool are idle.
+    /// Bands of rows, for all threads of the pool.
     Many,
+    /// Bands of rows for the threads that have no frame of their own when the spreading begins.
+    Spare(&'a InPool),
+}
+
+/// Whole frames that a pool has to do, in hand or waiting for a thread.
+///
+/// A thread of the pool that has nothing to do takes a band of a frame rather than a frame, and
+/// the thread whose band it took waits for it by doing another frame in between. So bands are
+/// for when there are fewer frames than threads: with 48 pictures on 16 threads large ones
+/// were otherwise begun first and done last, after four times their own time.
+#[derive(Debug, Default)]
+pub struct InPool(AtomicUsize);
+
+impl InPool {
+    /// A frame was put into the pool.
+    pub fn enter(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It is done.
+    pub fn leave(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A band is at least this high: making a chain of producers costs about as much as a row.
@@ -37,12 +62,24 @@ pub(super) fn count(height: usize, halo: usize, threads: usize) -> usize {
 /// Rows that one task fills: for each plane the first row and the rows themselves.
 pub(super) type Band<'a> = Vec<(usize, PlaneMut<'a>)>;
 
-impl Bands {
-    /// Threads that may share a frame.
+impl Bands<'_> {
+    /// Threads that may share a frame now.
     pub fn threads(self) -> usize {
         match self {
             Self::One => 1,
             Self::Many => rayon::current_num_threads(),
+            Self::Spare(frames) => {
+                let others = frames.0.load(Ordering::Relaxed).saturating_sub(1);
+                rayon::current_num_threads().saturating_sub(others).max(1)
+            }
+        }
+    }
+
+    /// Of a pool of `threads`, the threads that may ever share a frame.
+    pub const fn most_threads(self, threads: usize) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Many | Self::Spare(_) => threads,
         }
     }
 
@@ -52,7 +89,7 @@ impl Bands {
         tasks: Vec<T>,
         work: impl Fn(T) -> R + Sync + Send,
     ) -> Vec<R> {
-        if self == Self::One || tasks.len() == 1 {
+        if matches!(self, Self::One) || tasks.len() == 1 {
             tasks.into_iter().map(work).collect()
         } else {
             tasks.into_par_iter().map(work).collect()
@@ -80,4 +117,23 @@ pub(super) fn split<'a>(
         }
     }
     bands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_share_the_threads_that_have_none() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        let frames = InPool::default();
+        let threads = || pool.install(|| Bands::Spare(&frames).threads());
+        for expected in [4, 3, 2, 1, 1, 1] {
+            frames.enter();
+            assert_eq!(threads(), expected);
+        }
+        (0..5).for_each(|_| frames.leave());
+        assert_eq!(threads(), 4);
+        assert_eq!(Bands::Spare(&frames).most_threads(4), 4);
+    }
 }

@@ -64,7 +64,7 @@ impl Carried {
     /// The next frame, made in place. `state` is that which the frame before has left. The
     /// bytes are the same for any `bands`. Errors: the frame is not of the layout that was
     /// planned for, or the state is another step's.
-    pub fn apply(&self, state: &mut State, mut frame: Frame, bands: Bands) -> Result<Frame> {
+    pub fn apply(&self, state: &mut State, mut frame: Frame, bands: Bands<'_>) -> Result<Frame> {
         if *frame.layout() != self.layout {
             let (got, want) = (frame.layout(), &self.layout);
             return Err(Error::internal(format!("a frame of {got} came to a step over {want}")));
@@ -139,7 +139,7 @@ struct Rooms<'a> {
 /// The three passes over a frame, block after block of rows.
 struct Passes<'a> {
     frame: &'a mut Frame,
-    bands: Bands,
+    bands: Bands<'a>,
     /// True for the first frame.
     first: bool,
     rooms: Rooms<'a>,

@@ -68,7 +68,7 @@ impl Direct {
         &self,
         mut frame: Frame,
         output: Layout,
-        bands: Bands,
+        bands: Bands<'_>,
         pool: &BufferPool,
     ) -> Result<Frame> {
         let shapes: Vec<PlaneShape> = output.planes().collect();

@@ -18,7 +18,7 @@ fn score(chain: &str, layout: Layout) -> Score {
 }
 
 /// All frames of a clip through a step, the first and the last repeated where it asks for more.
-fn through(step: &Step, frames: &[Frame], bands: Bands) -> Vec<Frame> {
+fn through(step: &Step, frames: &[Frame], bands: Bands<'_>) -> Vec<Frame> {
     let pool = BufferPool::new(2);
     let last = frames.len() - 1;
     match step {

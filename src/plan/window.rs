@@ -54,7 +54,7 @@ impl Window {
     /// order. Where the clip has no such frame, its first or last one stands in its place. The
     /// bytes are the same for any `bands`. Errors: another number of frames, or one that is not
     /// of the layout that was planned for.
-    pub fn apply(&self, frames: &[&Frame], bands: Bands, pool: &BufferPool) -> Result<Frame> {
+    pub fn apply(&self, frames: &[&Frame], bands: Bands<'_>, pool: &BufferPool) -> Result<Frame> {
         let want = self.around.count();
         if frames.len() != want {
             let message = format!("{} frames came to a step over {want}", frames.len());

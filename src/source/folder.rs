@@ -1,5 +1,6 @@
 //! The source of a folder job: files, read whole.
 
+use std::cmp::Reverse;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,17 +12,29 @@ use crate::journal::mtime_ns;
 use crate::link::{Item, Packet};
 use crate::stage::{Order, Source, Ticket};
 
-/// Reads the items of a list, in any order. Nothing is shared between two reads but a counter.
+/// So many of a list's last items are read by their size. Not all of them: the rest is read in the
+/// order of the list, in which a disk is likely to hold them.
+const LAST: usize = 256;
+
+/// Reads the items of a list. Nothing is shared between two reads but a counter.
+///
+/// The last items are given out largest first: one that is large and last keeps one thread busy
+/// when all others are through.
 #[derive(Debug)]
 pub struct FolderSource {
     items: Vec<Item>,
+    /// Indices of the items as they are given out.
+    turns: Vec<usize>,
     next: AtomicUsize,
 }
 
 impl FolderSource {
     /// A source of these items; packets are numbered in their order.
     pub fn new(items: Vec<Item>) -> Self {
-        Self { items, next: AtomicUsize::new(0) }
+        let mut turns: Vec<usize> = (0..items.len()).collect();
+        let last = turns.len().saturating_sub(LAST);
+        turns[last..].sort_by_key(|&index| Reverse(items[index].size));
+        Self { items, turns, next: AtomicUsize::new(0) }
     }
 
     fn known(&self, ticket: &Ticket) -> Option<&Item> {
@@ -40,9 +53,9 @@ impl Source for FolderSource {
 
     fn next(&self) -> Option<Ticket> {
         // Only the number itself is handed on, so no other memory has to become visible.
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let item = self.items.get(index)?;
-        Some(Ticket { seq: index as u64, bytes: item.size })
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let &index = self.turns.get(turn)?;
+        Some(Ticket { seq: index as u64, bytes: self.items[index].size })
     }
 
     fn item(&self, ticket: &Ticket) -> Item {
@@ -142,6 +155,19 @@ mod tests {
         });
         assert_eq!(seen.into_inner().unwrap().len(), 200);
         assert_eq!(source.total(), Some(200));
+    }
+
+    #[test]
+    fn the_last_items_are_given_out_by_their_size() {
+        let item = |size: u64| Item { size, ..Item::default() };
+        let sizes = (0..300).map(|n| if n % 3 == 0 { 5 } else { n });
+        let source = FolderSource::new(sizes.map(item).collect());
+        let given: Vec<Ticket> = std::iter::from_fn(|| source.next()).collect();
+        let first: Vec<u64> = given[..44].iter().map(|t| t.seq).collect();
+        assert_eq!(first, (0..44).collect::<Vec<u64>>());
+        let last = &given[44..];
+        assert!(last.is_sorted_by_key(|t| (Reverse(t.bytes), t.seq)), "equal ones as listed");
+        assert_eq!(last.iter().map(|t| t.seq).collect::<BTreeSet<_>>(), (44..300).collect());
     }
 
     #[test]

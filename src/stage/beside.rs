@@ -39,24 +39,26 @@ impl<'a> Beside<'a> {
             return Ok(());
         }
         self.feeder.take(&self.running)?;
+        self.feeder.frames.enter();
         pool.spawn_fifo(move |_| self.compute(index, packet, permit));
         Ok(())
     }
 
     /// In the pool: the item begins here, or never if the run was told to stop.
     fn compute(&self, index: u64, packet: Packet, permit: Permit) {
-        let Feeder { work, how, context, .. } = *self.feeder;
+        let Feeder { work, how, context, frames, .. } = self.feeder;
         let done = if context.cancel.is_requested() {
             drop(packet);
             Done { index, packet: None, permit, span: None }
         } else {
-            let bands = how.split.bands();
+            let bands = how.split.bands(frames);
             let (packet, span) =
-                self.feeder.in_pool(|| compute(work, 0, packet, bands, context.epoch));
+                self.feeder.in_pool(|| compute(*work, 0, packet, bands, context.epoch));
             Done { index, packet: Some(packet), permit, span: Some(span) }
         };
         // There is room: this packet has a place. If nobody takes it any more, the run is
         // ending, and the permit goes back from here, which takes a lock for an instant.
+        frames.leave();
         let _ = self.done.try_send(done);
         self.running.give();
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, select};
 
 use super::clock::PoolClock;
-use super::{Computing, Context, Doing, Ended, Work, admit};
+use super::{Computing, Context, Doing, Ended, InPool, Work, admit};
 use crate::error::Stop;
 use crate::event::StageName;
 use crate::link::{Packet, Received, Rx};
@@ -24,6 +24,7 @@ pub(super) struct Feeder<'a> {
     pub(super) clock: &'a PoolClock,
     /// A packet has one from admission until it was sent on.
     pub(super) places: Slots,
+    pub(super) frames: InPool,
     /// Broken once the sender has ended.
     pub(super) gone: Receiver<Infallible>,
 }
@@ -66,7 +67,7 @@ impl Feeder<'_> {
             progress.moved(StageName::Work);
             progress.set(StageName::Work, Doing::WaitingForMemory);
             let packet = self.clock.waiting_out(|| {
-                admit(self.work, packet, self.how.split.bands(), self.how.budget)
+                admit(self.work, packet, self.how.split.widest(), self.how.budget)
             })?;
             progress.set(StageName::Work, Doing::WaitingForPlace);
             self.take(&self.places)?;

@@ -16,7 +16,12 @@ use crate::link::{Budget, Item, Packet};
 /// # Errors
 /// Only if the run was told to stop now, or if the frames that the work looks at together have
 /// no room beside each other.
-pub fn admit(work: &dyn Work, mut packet: Packet, bands: Bands, budget: &Budget) -> Result<Packet> {
+pub fn admit(
+    work: &dyn Work,
+    mut packet: Packet,
+    bands: Bands<'_>,
+    budget: &Budget,
+) -> Result<Packet> {
     let have = std::mem::take(&mut packet.permit);
     if packet.outcome.is_err() {
         return Ok(packet);
@@ -62,7 +67,7 @@ pub fn compute(
     work: &dyn Work,
     step: usize,
     packet: Packet,
-    bands: Bands,
+    bands: Bands<'_>,
     epoch: Epoch,
 ) -> (Packet, Span) {
     let (seq, item) = (packet.seq, packet.item.clone());

@@ -65,7 +65,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind, Result};
 pub use crate::link::{Cancel, Ended, Level, Reason};
 use crate::link::{Item, Packet};
-pub use crate::plan::Bands;
+pub use crate::plan::{Bands, InPool};
 pub use context::{Context, Doing, Progress};
 pub use epoch::Epoch;
 pub(crate) use item::worked;
@@ -168,7 +168,7 @@ pub trait Work: Sync {
     /// later windows may look at it when the output is there already; at least what the packet
     /// holds; and, where it can be, the same for all frames, so that a `--mem` that is enough at
     /// first stays so. A carried step runs in bands whatever `bands` says.
-    fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64>;
+    fn peak(&self, packet: &Packet, bands: Bands<'_>) -> Result<u64>;
 
     /// Does a step, 0... Called concurrently, in the pool, with different packets; for a carried
     /// step one at a time. Must neither block nor lock. The permit is not in the packet
@@ -177,7 +177,7 @@ pub trait Work: Sync {
     /// For a step with a window the parts are its frames, `before + after + 1`, oldest first,
     /// shared with the windows beside it. What comes back is one part again. Frames are shared
     /// and bytes are copied, so what is coded is decoded by a step without a window.
-    fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet;
+    fn process(&self, step: usize, packet: Packet, bands: Bands<'_>) -> Packet;
 
     /// Nothing more comes. What is kept for later items goes now, while the writer still writes:
     /// giving 50 MB back takes the system 15 ms.

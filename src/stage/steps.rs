@@ -96,6 +96,7 @@ impl<'a> Steps<'a> {
             while feed != Feed::Stopped && state == Serial::Free && running < self.at_once {
                 let Some(job) = relay.next_job() else { break };
                 running += 1;
+                self.feeder.frames.enter();
                 state = job.state;
                 pool.spawn_fifo(move |_| self.compute(job));
             }
@@ -151,16 +152,18 @@ impl<'a> Steps<'a> {
 
     /// In the pool: the step begins here, or never if the run was told to stop.
     fn compute(&self, job: Job) {
-        let Feeder { work, how, context, .. } = *self.feeder;
+        let Feeder { work, how, context, frames, .. } = self.feeder;
         let Job { step, index, state, packet } = job;
         let packet = if context.cancel.is_requested() {
             drop(packet);
             None
         } else {
             // Those behind a frame that is at a carried step wait for it, so all threads help.
-            let bands = if state == Serial::Carried { Bands::Many } else { how.split.bands() };
-            Some(self.feeder.in_pool(|| compute(work, step, packet, bands, context.epoch)))
+            let carried = state == Serial::Carried;
+            let bands = if carried { Bands::Many } else { how.split.bands(frames) };
+            Some(self.feeder.in_pool(|| compute(*work, step, packet, bands, context.epoch)))
         };
+        frames.leave();
         // There is room: as many as there is room for are in the pool.
         let _ = self.to_us.try_send(Stepped { step, index, state, packet });
     }

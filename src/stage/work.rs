@@ -17,7 +17,7 @@ use super::feed::Feeder;
 use super::relay::Relay;
 use super::send::{Done, Sending};
 use super::steps::Steps;
-use super::{Bands, Context, Doing, Ended, Order, Work, frames_at_once};
+use super::{Bands, Context, Doing, Ended, InPool, Order, Work, frames_at_once};
 use crate::error::{Error, Result, Stop};
 use crate::event::{Event, StageName};
 use crate::link::{Budget, Received, Rx, Tx};
@@ -35,11 +35,19 @@ pub enum Split {
 }
 
 impl Split {
-    /// How one frame is spread.
-    pub const fn bands(self) -> Bands {
+    /// How one frame is spread at most: what memory is reckoned with.
+    pub const fn widest(self) -> Bands<'static> {
         match self {
             Self::Frames => Bands::One,
             Self::Bands | Self::Auto => Bands::Many,
+        }
+    }
+
+    /// How one of the frames in the pool is spread.
+    pub(super) const fn bands(self, frames: &InPool) -> Bands<'_> {
+        match self {
+            Self::Auto => Bands::Spare(frames),
+            Self::Frames | Self::Bands => self.widest(),
         }
     }
 
@@ -154,7 +162,8 @@ fn serve(
             computed.iter().for_each(drop);
             ended
         })?;
-        let feeder = Feeder { work, how, context, clock, places, gone };
+        let frames = InPool::default();
+        let feeder = Feeder { work, how, context, clock, places, frames, gone };
         let fed = (how.started)().map_err(Stop::from).and_then(|()| {
             if relay.is_plain() {
                 let beside = Beside::new(&feeder, done);

@@ -134,7 +134,7 @@ impl ClipWork {
     }
 
     /// A step on what is in a packet.
-    fn done(&self, step: usize, packet: &mut Packet, bands: Bands) -> Result<Payload> {
+    fn done(&self, step: usize, packet: &mut Packet, bands: Bands<'_>) -> Result<Payload> {
         let parts = std::mem::replace(&mut packet.outcome, Ok(Vec::new()))?;
         let Some(WorkStep { score, state }) = self.steps.get(step) else {
             return Err(Error::internal(format!("there is no step {step}")));
@@ -195,7 +195,7 @@ impl ClipWork {
         &self,
         frame: Frame,
         metadata: Metadata,
-        (options, source, bands): (&EncodeOptions, &Header, Bands),
+        (options, source, bands): (&EncodeOptions, &Header, Bands<'_>),
         packet: &mut Packet,
     ) -> Result<Vec<u8>> {
         let size = frame.layout().size();
@@ -250,8 +250,8 @@ impl Work for ClipWork {
         &self.needs
     }
 
-    fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64> {
-        let threads = if bands == Bands::Many { self.threads } else { 1 };
+    fn peak(&self, packet: &Packet, bands: Bands<'_>) -> Result<u64> {
+        let threads = bands.most_threads(self.threads);
         let coded = match packet.outcome.as_deref() {
             Ok([Part { payload: Payload::Bytes(bytes), .. }]) => {
                 let header = self.decode.as_ref().map(|(header, _)| header);
@@ -263,7 +263,7 @@ impl Work for ClipWork {
         Ok(coded + self.peak_bytes(threads))
     }
 
-    fn process(&self, step: usize, mut packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, step: usize, mut packet: Packet, bands: Bands<'_>) -> Packet {
         packet.outcome = self
             .done(step, &mut packet, bands)
             .map(|payload| vec![Part { key: (packet.item.number, 0), payload }]);
@@ -276,7 +276,7 @@ fn decoded(
     bytes: &[u8],
     all: &Header,
     limits: &Limits,
-    (bands, pool): (Bands, &BufferPool),
+    (bands, pool): (Bands<'_>, &BufferPool),
 ) -> Result<codec::Still> {
     let header = codec::probe(bytes, limits)?;
     let fits = header.layout.common(&all.layout) == Some(all.layout);

@@ -57,8 +57,8 @@ impl StillWork {
     }
 
     /// The most bytes that a picture holds at once, its own coded ones included.
-    pub fn peak_bytes(&self, bytes: &[u8], header: &Header, plan: &Plan, bands: Bands) -> u64 {
-        let threads = if bands == Bands::Many { self.threads } else { 1 };
+    pub fn peak_bytes(&self, bytes: &[u8], header: &Header, plan: &Plan, bands: Bands<'_>) -> u64 {
+        let threads = bands.most_threads(self.threads);
         let coded = bytes.len() as u64;
         // The decoder's frame is the plan's input; each is counted once.
         let decoder = codec::decoded_peak(bytes, header).saturating_sub(header.layout.bytes());
@@ -95,7 +95,7 @@ impl StillWork {
         Ok(plan)
     }
 
-    fn picture(&self, packet: &mut Packet, bands: Bands) -> Result<Vec<u8>> {
+    fn picture(&self, packet: &mut Packet, bands: Bands<'_>) -> Result<Vec<u8>> {
         let watch = Stopwatch::start();
         let bytes = take_bytes(packet)?;
         let (header, plan) = self.plan(&bytes)?;
@@ -129,13 +129,13 @@ impl StillWork {
 }
 
 impl Work for StillWork {
-    fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64> {
+    fn peak(&self, packet: &Packet, bands: Bands<'_>) -> Result<u64> {
         let bytes = bytes(packet)?;
         let (header, plan) = self.plan(bytes)?;
         Ok(self.peak_bytes(bytes, &header, &plan, bands))
     }
 
-    fn process(&self, _: usize, mut packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, _: usize, mut packet: Packet, bands: Bands<'_>) -> Packet {
         packet.outcome = self.picture(&mut packet, bands).map(|bytes| {
             vec![Part { key: (packet.item.number, 0), payload: Payload::Bytes(bytes) }]
         });

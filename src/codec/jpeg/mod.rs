@@ -131,7 +131,7 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 ///
 /// # Errors
 /// A `shrink` other than 1, 2, 4 and 8.
-pub fn hinted(layout: &Layout, hint: DecodeHint) -> Result<Layout> {
+pub fn hinted(layout: &Layout, hint: DecodeHint<'_>) -> Result<Layout> {
     if ![1, 2, 4, 8].contains(&hint.shrink) {
         return Err(Error::internal(format!("a decode at 1/{}", hint.shrink)));
     }
@@ -150,7 +150,12 @@ pub fn hinted(layout: &Layout, hint: DecodeHint) -> Result<Layout> {
 /// # Errors
 /// Damage of any kind: truncated data, and whatever libjpeg-turbo would only warn of although
 /// pixels are lost. What it warns of although none depends on it is no damage (see `mend`).
-pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    hint: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     let segments = Segments::parse(bytes)?;
     let layout = hinted(&header.layout, hint)?;
     let frame = match pixels(bytes, &segments, layout, hint.shrink, pool) {

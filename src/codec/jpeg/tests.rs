@@ -19,7 +19,7 @@ fn coded(frame: &Frame, options: &EncodeOptions) -> Vec<u8> {
     encode(frame, &Metadata::default(), options, &pool()).unwrap().bytes
 }
 
-fn decoded(bytes: &[u8], hint: DecodeHint) -> Result<Frame> {
+fn decoded(bytes: &[u8], hint: DecodeHint<'_>) -> Result<Frame> {
     let header = header(bytes, &LIMITS)?;
     let still = decode(bytes, &header, hint, &pool())?;
     assert_eq!(*still.frame.layout(), hinted(&header.layout, hint)?);

@@ -63,7 +63,12 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 }
 
 /// The pixels and what is beside them, before and behind.
-pub fn decode(bytes: &[u8], header: &Header, _: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    _: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     let mut reader = decoder(bytes).read_info().map_err(broken)?;
     let mut frame = Frame::from_pool(header.layout, pool);
     if reader.output_buffer_size() != Some(header.layout.bytes() as usize) {

@@ -43,7 +43,12 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header> {
 }
 
 /// The pixels of the first page, and what its tags say.
-pub fn decode(bytes: &[u8], header: &Header, hint: DecodeHint, pool: &BufferPool) -> Result<Still> {
+pub fn decode(
+    bytes: &[u8],
+    header: &Header,
+    hint: DecodeHint<'_>,
+    pool: &BufferPool,
+) -> Result<Still> {
     // The header was held to the limits; its layout must come out again.
     let mut page = Page::open(bytes, &Limits { max_pixels: u64::MAX })?;
     if page.layout()? != header.layout {

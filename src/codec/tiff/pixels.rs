@@ -15,7 +15,7 @@ pub fn read(
     page: &mut Page<'_>,
     bytes: &[u8],
     layout: Layout,
-    bands: Bands,
+    bands: Bands<'_>,
     pool: &BufferPool,
 ) -> Result<Frame> {
     let stored = page.decoder.image_buffer_layout().map_err(refused)?;

@@ -21,14 +21,14 @@ pub struct Strips {
 
 impl Strips {
     /// Those of a page in the frame's own layout, if it has several and threads may share them.
-    pub fn shared(page: &mut Page<'_>, layout: Layout, bands: Bands) -> Option<Self> {
+    pub fn shared(page: &mut Page<'_>, layout: Layout, bands: Bands<'_>) -> Option<Self> {
         /// Tasks for each thread, so that the last ones end at about the same time.
         const PER_THREAD: usize = 4;
         /// LZW, deflate by both its numbers, and PackBits.
         const PACKED: [u16; 4] = [5, 8, 32_946, 32_773];
         let compression = page.decoder.find_tag_unsigned(Tag::Compression).ok()??;
         let stripped = page.decoder.get_chunk_type() == ChunkType::Strip;
-        if bands == Bands::One || !stripped || !PACKED.contains(&compression) {
+        if bands.threads() == 1 || !stripped || !PACKED.contains(&compression) {
             return None;
         }
         let height = layout.size().height;
@@ -42,7 +42,7 @@ impl Strips {
     ///
     /// # Errors
     /// What is wrong with the first that is broken.
-    pub fn unpack(self, file: &[u8], samples: &mut [u8], bands: Bands) -> Result<()> {
+    pub fn unpack(self, file: &[u8], samples: &mut [u8], bands: Bands<'_>) -> Result<()> {
         let tasks: Vec<(usize, &mut [u8])> =
             samples.chunks_mut(self.bytes * self.each).enumerate().collect();
         let unpack = |(task, samples): (usize, &mut [u8])| -> Result<()> {

@@ -112,12 +112,12 @@ fn number(packet: &Packet) -> u64 {
 }
 
 impl Work for Square {
-    fn peak(&self, packet: &Packet, _: Bands) -> Result<u64> {
+    fn peak(&self, packet: &Packet, _: Bands<'_>) -> Result<u64> {
         let n = number(packet);
         if (self.too_large)(n) { Err(Error::input("too large")) } else { Ok((self.peak)(n)) }
     }
 
-    fn process(&self, _: usize, packet: Packet, _: Bands) -> Packet {
+    fn process(&self, _: usize, packet: Packet, _: Bands<'_>) -> Packet {
         let n = number(&packet);
         self.begun.lock().unwrap().push(n);
         let peak = (self.peak)(n);
@@ -189,11 +189,11 @@ pub struct UntilStopped {
 }
 
 impl Work for UntilStopped {
-    fn peak(&self, packet: &Packet, bands: Bands) -> Result<u64> {
+    fn peak(&self, packet: &Packet, bands: Bands<'_>) -> Result<u64> {
         self.square.peak(packet, bands)
     }
 
-    fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, step: usize, packet: Packet, bands: Bands<'_>) -> Packet {
         self.begun.store(true, Ordering::Relaxed);
         while !self.cancel.is_requested() {
             sleep(Duration::from_millis(1));

@@ -15,6 +15,24 @@ use crate::stage::{Bands, Needs, Serial, frames_at_once};
 /// Bytes that a frame of the made-up work takes on its way.
 const PEAK: u64 = 20;
 
+/// Who shares a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sharing {
+    One,
+    Many,
+    Spare,
+}
+
+impl Sharing {
+    fn of(bands: Bands<'_>) -> Self {
+        match bands {
+            Bands::One => Self::One,
+            Bands::Many => Self::Many,
+            Bands::Spare(_) => Self::Spare,
+        }
+    }
+}
+
 /// The made-up work of the definition. A real work has no lock.
 struct Mix {
     needs: Vec<Needs>,
@@ -25,7 +43,8 @@ struct Mix {
     /// For each step, what it carries and which frame was the last.
     carried: Vec<Mutex<(u64, Option<u64>)>>,
     alone: Vec<AtomicBool>,
-    bands: Mutex<Vec<(usize, Bands)>>,
+    /// Each step that was begun, and by whom.
+    bands: Mutex<Vec<(usize, Sharing)>>,
     /// The most that was begun while a frame was at a carried step.
     beside: AtomicU64,
     /// Before this frame is admitted, and once another was begun, the run is told to stop, and
@@ -67,7 +86,7 @@ impl Work for Mix {
         &self.needs
     }
 
-    fn peak(&self, packet: &Packet, _: Bands) -> Result<u64> {
+    fn peak(&self, packet: &Packet, _: Bands<'_>) -> Result<u64> {
         if let Some((frame, cancel)) = &self.late
             && *frame == packet.seq
         {
@@ -80,10 +99,10 @@ impl Work for Mix {
         Ok(PEAK)
     }
 
-    fn process(&self, step: usize, packet: Packet, bands: Bands) -> Packet {
+    fn process(&self, step: usize, packet: Packet, bands: Bands<'_>) -> Packet {
         self.most_held.fetch_max(self.held.load(Ordering::Relaxed), Ordering::Relaxed);
         let begun = || self.bands.lock().unwrap().len();
-        self.bands.lock().unwrap().push((step, bands));
+        self.bands.lock().unwrap().push((step, Sharing::of(bands)));
         let before = begun();
         let (needs, window) = (self.needs[step], numbers(&packet));
         assert_eq!(window.len(), needs.before + needs.after + 1);
@@ -307,7 +326,7 @@ fn a_budget_that_cannot_hold_the_windows_names_one_that_can() {
 #[test]
 fn a_carried_step_has_all_threads_and_the_others_what_the_split_says() {
     let needs = [window(0, 0), carried(0, 1), window(1, 0)];
-    for (split, free) in [(Split::Frames, Bands::One), (Split::Auto, Bands::Many)] {
+    for (split, free) in [(Split::Frames, Sharing::One), (Split::Auto, Sharing::Spare)] {
         let settings = Settings { split, ..settings(2) };
         let work = Mix::new(&needs, &settings);
         let (sink, kept) = Collect::new();
@@ -315,7 +334,7 @@ fn a_carried_step_has_all_threads_and_the_others_what_the_split_says() {
         threads::run(&source, &work, Box::new(sink), &settings, &Kept::default(), &cancel).unwrap();
         assert_eq!(kept.lock().unwrap().values.len(), 9);
         for (step, bands) in work.bands.lock().unwrap().iter() {
-            assert_eq!(*bands, if *step == 1 { Bands::Many } else { free }, "{split:?} {step}");
+            assert_eq!(*bands, if *step == 1 { Sharing::Many } else { free }, "{split:?} {step}");
         }
     }
 }
