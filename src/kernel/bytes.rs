@@ -5,7 +5,7 @@ use super::BoxRows;
 use super::dispatch::{Isa, per_isa};
 use super::load::{Load, code, store};
 use super::lookup::Lookup;
-use super::point::{BLOCK, Block, Colors, Step};
+use super::point::{BLOCK, Block, Colors, Step, parts, run};
 use super::view::{RowMut, View};
 use crate::error::Result;
 use crate::frame::{Depth, Frame, Layout, Model, Plane, Samples, Size};
@@ -127,9 +127,7 @@ impl Fused8 {
                 (None, 3) => split_bytes(isa, pixels.as_chunks::<3>().0, &mut block),
                 (None, _) => split_bytes(isa, pixels.as_chunks::<4>().0, &mut block),
             }
-            for step in &self.steps {
-                step.apply(isa, Colors::Three, &mut block, len);
-            }
+            run(&self.steps, isa, Colors::Three, parts(&mut block, len));
             for (i, (bytes, values)) in bytes.iter_mut().zip(&block).enumerate() {
                 match &self.exit {
                     Some(tables) => tables[i].store(isa, values, bytes),

@@ -1,7 +1,7 @@
 //! Convolution with any small kernel, and the length of the Sobel gradient.
 
 use super::dispatch::{Isa, per_isa};
-use super::ring::{Ring, around, keep, padded, replicated, shifted, weighted_sum};
+use super::ring::{Ring, around, inside, keep, pad, padded, replicated, shifted, weighted_sum};
 use super::{BoxRows, Components, Rows};
 use crate::frame::PlaneShape;
 
@@ -51,6 +51,43 @@ impl<'a> Surroundings<'a> {
         let rows: Vec<&[f32]> =
             replicated(y, ry, shape.height).map(|y| ring.row(y).as_slice()).collect();
         work(*shape, &rows, out);
+    }
+
+    /// [`Self::visit`] for row `y` of each plane.
+    fn visit_all(
+        &mut self,
+        y: usize,
+        outs: &mut [&mut [f32]],
+        mut work: impl FnMut(PlaneShape, &[&[f32]], &mut [f32]),
+    ) {
+        self.fetch_all(y);
+        for (plane, out) in outs.iter_mut().enumerate() {
+            self.visit(plane, y, out, &mut work);
+        }
+    }
+
+    /// Fetches the rows around row `y` of all planes together, if all lack the same ones.
+    fn fetch_all(&mut self, y: usize) {
+        let Self { up, planes, radius: (rx, ry) } = self;
+        let Some(Some((shape, _))) = planes.first() else { return };
+        let shape = *shape;
+        let (first, last) = around(y, *ry, shape.height);
+        let all = planes.len();
+        let mut rings: Vec<_> = planes.iter_mut().flatten().map(|(_, ring)| ring).collect();
+        let missing: Vec<usize> = rings.iter_mut().map(|ring| ring.begin(first)).collect();
+        if rings.len() < all || missing.iter().any(|&y| y != missing[0]) {
+            return;
+        }
+        for y in missing[0]..=last {
+            let mut rows: Vec<Vec<f32>> = rings.iter_mut().map(|ring| ring.spare()).collect();
+            let mut places: Vec<&mut [f32]> =
+                rows.iter_mut().map(|row| inside(shape, *rx, row)).collect();
+            up.rows(y, &mut places);
+            for (ring, mut row) in rings.iter_mut().zip(rows) {
+                pad(shape, *rx, &mut row);
+                ring.push(row);
+            }
+        }
     }
 }
 
@@ -105,6 +142,22 @@ impl<'a> ConvolveRows<'a> {
         self.isa = isa;
         self
     }
+
+    /// Where rows come from, and what is made of those around one.
+    fn parts(
+        &mut self,
+    ) -> (&mut Surroundings<'a>, impl Fn(PlaneShape, &[&[f32]], &mut [f32]) + use<'_, 'a>) {
+        let (rx, ry) = self.rows.radius;
+        let Self { rows, places, groups, bias, mask, isa } = self;
+        let sum = move |shape: PlaneShape, rows: &[&[f32]], out: &mut [f32]| {
+            let n = shape.components;
+            let part = |&(x, y): &(usize, usize)| &rows[y][x * n..x * n + shape.row()];
+            let parts: Vec<&[f32]> = places.iter().map(part).collect();
+            weighted_sum(*isa, &parts, groups, *bias, out);
+            keep(*mask, n, &rows[ry][rx * n..rx * n + shape.row()], out);
+        };
+        (rows, sum)
+    }
 }
 
 impl Rows for ConvolveRows<'_> {
@@ -113,15 +166,13 @@ impl Rows for ConvolveRows<'_> {
     }
 
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
-        let (rx, ry) = self.rows.radius;
-        let Self { rows, places, groups, bias, mask, isa } = self;
-        rows.visit(plane, y, out, |shape, rows, out| {
-            let n = shape.components;
-            let part = |&(x, y): &(usize, usize)| &rows[y][x * n..x * n + shape.row()];
-            let parts: Vec<&[f32]> = places.iter().map(part).collect();
-            weighted_sum(*isa, &parts, groups, *bias, out);
-            keep(*mask, n, &rows[ry][rx * n..rx * n + shape.row()], out);
-        });
+        let (rows, sum) = self.parts();
+        rows.visit(plane, y, out, sum);
+    }
+
+    fn rows(&mut self, y: usize, outs: &mut [&mut [f32]]) {
+        let (rows, sum) = self.parts();
+        rows.visit_all(y, outs, sum);
     }
 }
 
@@ -154,16 +205,13 @@ impl<'a> GradientRows<'a> {
         self.isa = isa;
         self
     }
-}
 
-impl Rows for GradientRows<'_> {
-    fn begin(&mut self, first: &[usize]) {
-        self.rows.begin(first);
-    }
-
-    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
+    /// Where rows come from, and what is made of those around one.
+    fn parts(
+        &mut self,
+    ) -> (&mut Surroundings<'a>, impl Fn(PlaneShape, &[&[f32]], &mut [f32]) + use<'_, 'a>) {
         let Self { rows, scale, bias, mask, isa } = self;
-        rows.visit(plane, y, out, |shape, rows, out| {
+        let length = move |shape: PlaneShape, rows: &[&[f32]], out: &mut [f32]| {
             let n = shape.components;
             let mut parts = [[&[][..]; 3]; 3];
             for (parts, row) in parts.iter_mut().zip(rows) {
@@ -173,7 +221,24 @@ impl Rows for GradientRows<'_> {
             }
             gradient(*isa, &parts, *scale, *bias, out);
             keep(*mask, n, parts[1][1], out);
-        });
+        };
+        (rows, length)
+    }
+}
+
+impl Rows for GradientRows<'_> {
+    fn begin(&mut self, first: &[usize]) {
+        self.rows.begin(first);
+    }
+
+    fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
+        let (rows, length) = self.parts();
+        rows.visit(plane, y, out, length);
+    }
+
+    fn rows(&mut self, y: usize, outs: &mut [&mut [f32]]) {
+        let (rows, length) = self.parts();
+        rows.visit_all(y, outs, length);
     }
 }
 
@@ -196,31 +261,37 @@ mod tests {
 
     #[test]
     fn a_convolution_is_its_sum() {
-        for (width, height, s) in
-            [(3, 3, shape(70, 19, 3)), (5, 1, shape(3, 9, 4)), (1, 7, shape(66, 4, 1))]
-        {
-            let p = Picture::noise(&[s]);
+        for (width, height, shapes) in [
+            (3, 3, vec![shape(70, 19, 3)]),
+            (3, 3, vec![shape(70, 19, 1); 3]),
+            (5, 1, vec![shape(3, 9, 4)]),
+            (1, 7, vec![shape(66, 4, 1); 2]),
+        ] {
+            let p = Picture::noise(&shapes);
+            let s = shapes[0];
             let mut weights: Vec<f64> =
                 (0..width * height).map(|i| (i as f64 * 0.37).sin() / 4.0).collect();
             weights[0] = 0.0;
             for mask in [Components::ALL, Components::FIRST] {
-                let got = check(&[s], &|isa| {
-                    let kernel = (width, weights.as_slice());
-                    let node = ConvolveRows::new(p.rows(), &[s], &[true], mask, kernel, 0.25);
+                let got = check(&shapes, &|isa| {
+                    let (kernel, all) = ((width, weights.as_slice()), vec![true; shapes.len()]);
+                    let node = ConvolveRows::new(p.rows(), &shapes, &all, mask, kernel, 0.25);
                     Box::new(node.on(isa))
                 });
-                let want = formula(s, |x, y, c| {
-                    if !mask.has(c) {
-                        return p.at(0, x, y, c);
-                    }
-                    let (rx, ry) = ((width / 2) as isize, (height / 2) as isize);
-                    let term = |(i, w): (usize, &f64)| {
-                        let (dx, dy) = ((i % width) as isize - rx, (i / width) as isize - ry);
-                        w * p.at(0, x + dx, y + dy, c)
-                    };
-                    0.25 + weights.iter().enumerate().map(term).sum::<f64>()
-                });
-                close(&got[0], &want, 2e-6);
+                for (plane, got) in got.iter().enumerate() {
+                    let want = formula(s, |x, y, c| {
+                        if !mask.has(c) {
+                            return p.at(plane, x, y, c);
+                        }
+                        let (rx, ry) = ((width / 2) as isize, (height / 2) as isize);
+                        let term = |(i, w): (usize, &f64)| {
+                            let (dx, dy) = ((i % width) as isize - rx, (i / width) as isize - ry);
+                            w * p.at(plane, x + dx, y + dy, c)
+                        };
+                        0.25 + weights.iter().enumerate().map(term).sum::<f64>()
+                    });
+                    close(got, &want, 2e-6);
+                }
             }
         }
     }

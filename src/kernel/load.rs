@@ -147,6 +147,11 @@ impl Rows for ClampRows<'_> {
         self.up.row(plane, y, out);
         clamp_all(self.isa, out);
     }
+
+    fn rows(&mut self, y: usize, outs: &mut [&mut [f32]]) {
+        self.up.rows(y, outs);
+        outs.iter_mut().for_each(|out| clamp_all(self.isa, out));
+    }
 }
 
 #[cfg(test)]

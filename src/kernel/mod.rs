@@ -69,6 +69,14 @@ pub trait Rows: Send {
     /// Writes row `y` of `plane` to `out`, which has exactly a row's length. For each plane,
     /// `y` strictly increases from call to call; rows may be skipped.
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]);
+
+    /// Writes row `y` of each plane, where all are of one shape: the same as asking for one after
+    /// the other. A node that makes them together need not keep two while it is asked for one.
+    fn rows(&mut self, y: usize, outs: &mut [&mut [f32]]) {
+        for (plane, out) in outs.iter_mut().enumerate() {
+            self.row(plane, y, out);
+        }
+    }
 }
 
 /// A node, or the chain that ends in it.

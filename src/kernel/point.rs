@@ -31,6 +31,9 @@ pub(in crate::kernel) const BLOCK: usize = 256;
 /// The components of a block of pixels, apart.
 pub(in crate::kernel) type Block = [[f32; BLOCK]; 3];
 
+/// The components of some pixels, apart and of one length.
+pub(in crate::kernel) type Parts<'a> = [&'a mut [f32]; 3];
+
 /// What of a pixel's components the steps see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::kernel) enum Colors {
@@ -40,35 +43,44 @@ pub(in crate::kernel) enum Colors {
     Three,
 }
 
+/// The first `len` pixels of a block.
+pub(in crate::kernel) fn parts(block: &mut Block, len: usize) -> Parts<'_> {
+    block.each_mut().map(|values| &mut values[..len])
+}
+
+/// Applies steps one after the other to [`Parts`].
+pub(in crate::kernel) fn run(steps: &[Step], isa: Isa, colors: Colors, mut pixels: Parts<'_>) {
+    steps.iter().for_each(|step| step.apply(isa, colors, &mut pixels));
+}
+
 impl Step {
-    /// Applies the step to the first `len` pixels of a block; the others may be anything.
-    pub(in crate::kernel) fn apply(&self, isa: Isa, colors: Colors, block: &mut Block, len: usize) {
+    fn apply(&self, isa: Isa, colors: Colors, pixels: &mut Parts<'_>) {
         let used = if colors == Colors::One { 1 } else { 3 };
         match self {
             Self::Curves(curves) => {
-                for (values, curve) in block.iter_mut().zip(curves).take(used) {
-                    curve.apply(isa, &mut values[..len]);
+                for (values, curve) in pixels.iter_mut().zip(curves).take(used) {
+                    curve.apply(isa, values);
                 }
             }
             Self::Matrix(m) => {
-                spread(colors, block);
-                matrix(isa, m, len, block);
+                spread(colors, pixels);
+                matrix(isa, m, pixels);
             }
             Self::Clamp => {
-                block.iter_mut().take(used).for_each(|values| clamp_all(isa, &mut values[..len]));
+                pixels.iter_mut().take(used).for_each(|values| clamp_all(isa, values));
             }
             Self::Exact(curves) => {
-                for (values, curve) in block.iter_mut().zip(curves).take(used) {
-                    for v in &mut values[..len] {
+                for (values, curve) in pixels.iter_mut().zip(curves).take(used) {
+                    for v in &mut **values {
                         *v = curve.eval(f64::from(*v)) as f32;
                     }
                 }
             }
             Self::Pixel(function) => {
-                spread(colors, block);
-                for i in 0..len {
-                    let out = function.map([0, 1, 2].map(|c| f64::from(block[c][i])));
-                    for (values, v) in block.iter_mut().zip(out) {
+                spread(colors, pixels);
+                for i in 0..pixels[0].len() {
+                    let out = function.map([0, 1, 2].map(|c| f64::from(pixels[c][i])));
+                    for (values, v) in pixels.iter_mut().zip(out) {
                         values[i] = v as f32;
                     }
                 }
@@ -77,26 +89,26 @@ impl Step {
     }
 }
 
-fn spread(colors: Colors, block: &mut Block) {
+fn spread(colors: Colors, pixels: &mut Parts<'_>) {
     if colors == Colors::One {
-        block[1] = block[0];
-        block[2] = block[0];
+        let [first, others @ ..] = pixels;
+        others.iter_mut().for_each(|values| values.copy_from_slice(first));
     }
 }
 
 per_isa! {
-    fn matrix(m: &[[f32; 4]; 3], len: usize, block: &mut Block) {
-        let [r, g, b] = block;
-        for ((r, g), b) in r[..len].iter_mut().zip(&mut g[..len]).zip(&mut b[..len]) {
+    fn matrix(m: &[[f32; 4]; 3], pixels: &mut Parts<'_>) {
+        let [r, g, b] = pixels;
+        for ((r, g), b) in r.iter_mut().zip(&mut **g).zip(&mut **b) {
             let v = [*r, *g, *b];
             let out = m.map(|m| m[0] * v[0] + m[1] * v[1] + m[2] * v[2] + m[3]);
             [*r, *g, *b] = out;
         }
     }
 
-    pub(in crate::kernel) fn split3(pixels: &[f32], block: &mut Block) {
-        let [r, g, b] = block;
-        for (((p, r), g), b) in pixels.chunks_exact(3).zip(r).zip(g).zip(b) {
+    pub(in crate::kernel) fn split3(pixels: &[f32], parts: &mut Parts<'_>) {
+        let [r, g, b] = parts;
+        for (((p, r), g), b) in pixels.chunks_exact(3).zip(&mut **r).zip(&mut **g).zip(&mut **b) {
             [*r, *g, *b] = [p[0], p[1], p[2]];
         }
     }
@@ -108,9 +120,9 @@ per_isa! {
         }
     }
 
-    pub(in crate::kernel) fn join3(block: &Block, pixels: &mut [f32]) {
-        let [r, g, b] = block;
-        for (((p, r), g), b) in pixels.chunks_exact_mut(3).zip(r).zip(g).zip(b) {
+    pub(in crate::kernel) fn join3(parts: &Parts<'_>, pixels: &mut [f32]) {
+        let [r, g, b] = parts;
+        for (((p, r), g), b) in pixels.chunks_exact_mut(3).zip(&**r).zip(&**g).zip(&**b) {
             [p[0], p[1], p[2]] = [*r, *g, *b];
         }
     }
@@ -163,16 +175,14 @@ impl Rows for PointRows<'_> {
             match components {
                 1 => block[0][..len].copy_from_slice(pixels),
                 2 => block[0].iter_mut().zip(pixels.chunks_exact(2)).for_each(|(v, p)| *v = p[0]),
-                3 => split3(isa, pixels, &mut block),
+                3 => split3(isa, pixels, &mut parts(&mut block, len)),
                 _ => split4(isa, pixels, &mut block),
             }
-            for step in &*self.steps {
-                step.apply(isa, colors, &mut block, len);
-            }
+            run(&self.steps, isa, colors, parts(&mut block, len));
             match components {
                 1 => pixels.copy_from_slice(&block[0][..len]),
                 2 => block[0].iter().zip(pixels.chunks_exact_mut(2)).for_each(|(v, p)| p[0] = *v),
-                3 => join3(isa, &block, pixels),
+                3 => join3(isa, &parts(&mut block, len), pixels),
                 _ => join4(isa, &block, pixels),
             }
         }

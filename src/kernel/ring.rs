@@ -22,6 +22,15 @@ impl<R: Default> Ring<R> {
     /// Drops the rows before `first` and makes those up to and with `last` that are missing, in
     /// order. `make` gets the row's number and a used row to overwrite.
     pub fn need(&mut self, first: usize, last: usize, mut make: impl FnMut(usize, &mut R)) {
+        for y in self.begin(first)..=last {
+            let mut row = self.spare();
+            make(y, &mut row);
+            self.push(row);
+        }
+    }
+
+    /// Drops the rows before `first`; the number of the first one that is missing.
+    pub fn begin(&mut self, first: usize) -> usize {
         while self.start < first {
             match self.rows.pop_front() {
                 Some(row) => {
@@ -31,11 +40,17 @@ impl<R: Default> Ring<R> {
                 None => self.start = first,
             }
         }
-        for y in self.start + self.rows.len()..=last {
-            let mut row = self.spare.pop().unwrap_or_default();
-            make(y, &mut row);
-            self.rows.push_back(row);
-        }
+        self.start + self.rows.len()
+    }
+
+    /// A row to overwrite.
+    pub fn spare(&mut self) -> R {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Takes the first row that is missing.
+    pub fn push(&mut self, row: R) {
+        self.rows.push_back(row);
     }
 
     /// All rows that memory is held for.
@@ -73,11 +88,26 @@ pub(in crate::kernel) fn padded(
     radius: usize,
     out: &mut Vec<f32>,
 ) {
+    up.row(plane, y, inside(shape, radius, out));
+    pad(shape, radius, out);
+}
+
+/// The place of a row in one with `radius` pixels more at both ends.
+pub(in crate::kernel) fn inside(
+    shape: PlaneShape,
+    radius: usize,
+    padded: &mut Vec<f32>,
+) -> &mut [f32] {
+    let pad = radius * shape.components;
+    padded.resize(shape.row() + 2 * pad, 0.0);
+    &mut padded[pad..pad + shape.row()]
+}
+
+/// Replicates the pixels at both ends of the row in it.
+pub(in crate::kernel) fn pad(shape: PlaneShape, radius: usize, padded: &mut [f32]) {
     let (n, pad) = (shape.components, radius * shape.components);
-    out.resize(shape.row() + 2 * pad, 0.0);
-    let (before, rest) = out.split_at_mut(pad);
+    let (before, rest) = padded.split_at_mut(pad);
     let (inside, after) = rest.split_at_mut(shape.row());
-    up.row(plane, y, inside);
     let (first, last) = (&inside[..n], &inside[inside.len() - n..]);
     before.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(first));
     after.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(last));

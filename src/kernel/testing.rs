@@ -93,7 +93,7 @@ pub fn collect(mut chain: BoxRows<'_>, shapes: &[PlaneShape], start: usize) -> V
 
 /// The rows of a chain from 0, after checking that each band and each instruction set gives
 /// the same bits, that a chain which was not told its first row does, that rows can be
-/// skipped, and that planes can be asked one after the other.
+/// skipped, and that planes can be asked one after the other, or together.
 pub fn check<'a>(shapes: &[PlaneShape], make: &dyn Fn(Isa) -> BoxRows<'a>) -> Vec<Vec<f32>> {
     let whole = collect(make(Isa::PORTABLE), shapes, 0);
     let bits = |rows: &[f32]| rows.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
@@ -120,6 +120,21 @@ pub fn check<'a>(shapes: &[PlaneShape], make: &dyn Fn(Isa) -> BoxRows<'a>) -> Ve
                 chain.row(plane, y, &mut row);
                 let want = &whole[plane][y * len..(y + 1) * len];
                 assert!(bits(&row) == bits(want), "row {y} by {step} differs, plane {plane}");
+            }
+        }
+    }
+    if shapes.iter().all(|s| *s == shapes[0]) {
+        for (start, step) in [(0, 1), (tall / 2, 1), (0, 3)] {
+            let mut chain = make(Isa::best());
+            chain.begin(&vec![start; shapes.len()]);
+            for y in (start..tall).step_by(step) {
+                let mut rows = vec![vec![f32::NAN; shapes[0].row()]; shapes.len()];
+                let mut outs: Vec<&mut [f32]> = rows.iter_mut().map(Vec::as_mut_slice).collect();
+                chain.rows(y, &mut outs);
+                for (row, whole) in rows.iter().zip(&whole) {
+                    let want = &whole[y * row.len()..(y + 1) * row.len()];
+                    assert!(bits(row) == bits(want), "row {y} by {step} differs, of all planes");
+                }
             }
         }
     }

@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Gray,
     /// R, G, B side by side.
     Rgb,
+    /// R, G, B in planes of full size: between two passes of a frame that comes in planes.
+    Split,
     /// Y, Cb, Cr side by side at full size, as unit codes.
     Full(Ycbcr),
     /// Y, Cb, Cr in planes, as unit codes.
@@ -59,7 +61,7 @@ impl Rep {
         let model = match (self.kind, self.alpha) {
             (Kind::Gray, false) => Model::Gray,
             (Kind::Gray, true) => Model::GrayAlpha,
-            (Kind::Rgb, false) | (Kind::Full(_), _) => Model::Rgb,
+            (Kind::Rgb, false) | (Kind::Split | Kind::Full(_), _) => Model::Rgb,
             (Kind::Rgb, true) => Model::Rgba,
             (Kind::Planes(y), _) => Model::Ycbcr(y),
         };
@@ -71,7 +73,10 @@ impl Rep {
         let depth = if matches!(self.kind, Kind::Planes(_)) { self.depth } else { Depth::U8 };
         // A size that a pass was made for has been checked.
         let layout = self.layout(depth).expect("the planner made it");
-        layout.planes().collect()
+        match self.kind {
+            Kind::Split => vec![PlaneShape { components: 1, ..layout.plane(0) }; 3],
+            _ => layout.planes().collect(),
+        }
     }
 
     /// R, G, B and alpha as unit codes of its components; alpha is the last of them.
@@ -79,7 +84,7 @@ impl Rep {
         let [r, g, b, alpha] = color;
         match self.kind {
             Kind::Gray => [r, alpha, 0.0, 0.0],
-            Kind::Rgb => color,
+            Kind::Rgb | Kind::Split => color,
             Kind::Full(y) | Kind::Planes(y) => {
                 let reals = ycbcr_from_rgb(y.matrix).apply([r, g, b]);
                 let [y, cb, cr] = codes_from_reals(&y, self.depth).apply(reals);
@@ -91,7 +96,7 @@ impl Rep {
     fn ycbcr(&self) -> Option<Ycbcr> {
         match self.kind {
             Kind::Full(y) | Kind::Planes(y) => Some(y),
-            Kind::Gray | Kind::Rgb => None,
+            Kind::Gray | Kind::Rgb | Kind::Split => None,
         }
     }
 
@@ -231,7 +236,7 @@ impl Builder {
             return home;
         }
         let kind = match next {
-            Some(Item::Area(area)) if area.channels == Channels::Rgb => Kind::Rgb,
+            Some(Item::Area(area)) if area.channels == Channels::Rgb => Kind::Split,
             Some(Item::Geometry(g)) if !on_grid(g, self.home, self.rep.size, self.media) => {
                 full(self.home)
             }
@@ -258,7 +263,7 @@ impl Builder {
     fn area(&mut self, area: &Area) {
         match (area.channels, self.rep.kind) {
             (Channels::Rgb, Kind::Planes(_) | Kind::Full(_)) => {
-                self.run(Vec::new(), Rep { kind: Kind::Rgb, ..self.rep });
+                self.run(Vec::new(), Rep { kind: Kind::Split, ..self.rep });
             }
             (Channels::Rgb, _) => {}
             (Channels::Each | Channels::Luma, _) => self.go_home(),

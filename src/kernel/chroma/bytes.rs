@@ -7,7 +7,7 @@ use crate::frame::PlaneShape;
 use crate::kernel::dispatch::{Isa, per_isa};
 use crate::kernel::grid::Grid;
 use crate::kernel::load::code;
-use crate::kernel::point::{BLOCK, Block, Colors, Step};
+use crate::kernel::point::{BLOCK, Block, Colors, Step, parts, run};
 use crate::kernel::view::{PlaneMut, RowMut};
 
 /// A pointwise run on 8-bit planes whose chroma is full or halved along each axis, and centred
@@ -165,9 +165,7 @@ impl Through8 {
             }
             spread(isa, &between[..pixels + 2], [self.x[0].1, self.x[1].1], out);
         }
-        for step in &*self.steps {
-            step.apply(isa, Colors::Three, block, pixels * columns);
-        }
+        run(&self.steps, isa, Colors::Three, parts(block, pixels * columns));
         let [y, chroma @ ..] = block;
         match columns {
             1 => codes(isa, &y[..pixels], luma),

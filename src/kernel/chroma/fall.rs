@@ -6,7 +6,7 @@ use super::Sited;
 use crate::frame::PlaneShape;
 use crate::kernel::dispatch::{Isa, per_isa};
 use crate::kernel::grid::Grid;
-use crate::kernel::point::Block;
+use crate::kernel::point::Parts;
 
 /// Three planes from rows of Y, Cb and Cr at full size: chroma by a box on centred axes, by a
 /// triangle on co-sited ones; edges replicate.
@@ -65,27 +65,32 @@ impl Fall {
         self.next
     }
 
-    /// The number of the full row that is to be given next.
-    pub fn next(&self) -> usize {
-        self.next
-    }
-
-    /// Fills columns of the next full row: the first `len` of a block, from `first` on.
-    pub fn fill(&mut self, first: usize, len: usize, block: &Block) {
-        let before = self.x.0.unsigned_abs();
-        let [luma, chroma @ ..] = block;
-        self.luma[first..first + len].copy_from_slice(&luma[..len]);
-        for (row, values) in self.padded.iter_mut().zip(chroma) {
-            row[before + first..before + first + len].copy_from_slice(&values[..len]);
+    /// True if full row `y` may be given away as it is, and counts as given: where chroma is at
+    /// full size, and no row is kept or comes again.
+    pub fn pass(&mut self, y: usize) -> bool {
+        let whole = self.step == [1, 1] && self.ready.iter().all(VecDeque::is_empty);
+        if whole && self.next <= y {
+            (self.next, self.chroma) = (y + 1, y + 1);
+            return true;
         }
+        false
     }
 
-    /// Takes the full row that was filled.
-    pub fn push(&mut self) {
+    /// The places that the next full row is to be written to.
+    fn places(&mut self) -> Parts<'_> {
+        let (before, width) = (self.x.0.unsigned_abs(), self.shapes[0].width);
+        let [cb, cr] = self.padded.each_mut().map(|row| &mut row[before..before + width]);
+        [&mut self.luma, cb, cr]
+    }
+
+    /// Takes the full row that was written, luma too if that is not needed now.
+    fn push(&mut self, luma: bool) {
         let (y, width) = (self.next, self.shapes[0].width);
         self.next += 1;
-        let luma = self.spare(width);
-        self.ready[0].push_back((y, std::mem::replace(&mut self.luma, luma)));
+        if luma {
+            let spare = self.spare(width);
+            self.ready[0].push_back((y, std::mem::replace(&mut self.luma, spare)));
+        }
         let before = self.x.0.unsigned_abs();
         let mut rows = [(); 2].map(|()| self.spare(self.shapes[1].width));
         for (row, padded) in rows.iter_mut().zip(&mut self.padded) {
@@ -112,9 +117,30 @@ impl Fall {
         }
     }
 
+    /// Writes row `y` of a plane to `out`; `fill` writes the full rows that are needed for it and
+    /// not here yet, by their numbers.
+    pub fn give(
+        &mut self,
+        plane: usize,
+        y: usize,
+        out: &mut [f32],
+        mut fill: impl FnMut(usize, Parts<'_>),
+    ) {
+        while !self.pop(plane, y, out) {
+            let next = self.next;
+            let [luma, cb, cr] = self.places();
+            if (plane, y) == (0, next) {
+                fill(next, [out, cb, cr]);
+                return self.push(false);
+            }
+            fill(next, [luma, cb, cr]);
+            self.push(true);
+        }
+    }
+
     /// Writes row `y` of a plane to `out`, if the full rows given so far make it. Rows of the
     /// plane before it are dropped.
-    pub fn pop(&mut self, plane: usize, y: usize, out: &mut [f32]) -> bool {
+    fn pop(&mut self, plane: usize, y: usize, out: &mut [f32]) -> bool {
         while let Some((made, row)) = self.ready[plane].pop_front() {
             if made == y {
                 out.copy_from_slice(&row);

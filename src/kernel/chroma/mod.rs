@@ -7,7 +7,7 @@ mod rise;
 use std::sync::Arc;
 
 use super::dispatch::Isa;
-use super::point::{BLOCK, Colors, Step, join3, split3};
+use super::point::{BLOCK, Colors, Parts, Step, join3, run, split3};
 use super::{BoxRows, Rows};
 use crate::frame::{PlaneShape, Siting};
 pub use bytes::{Edges, Through8};
@@ -31,12 +31,14 @@ pub struct Lift<'a> {
     up: BoxRows<'a>,
     rise: Rise,
     steps: Arc<[Step]>,
+    row: [Vec<f32>; 3],
 }
 
 impl<'a> Lift<'a> {
     /// `from` are the planes that `up` gives.
     pub fn new(up: BoxRows<'a>, from: Sited, steps: Arc<[Step]>) -> Self {
-        Self { up, rise: Rise::new(from), steps }
+        let row = [(); 3].map(|()| vec![0.0; from.shapes[0].width]);
+        Self { up, rise: Rise::new(from), steps, row }
     }
 
     /// The same on a given instruction set.
@@ -53,15 +55,11 @@ impl Rows for Lift<'_> {
     }
 
     fn row(&mut self, _plane: usize, y: usize, out: &mut [f32]) {
-        let Self { up, rise, steps } = self;
-        rise.take(up, y);
-        let mut block = [[0.0; BLOCK]; 3];
-        for (index, pixels) in out.chunks_mut(3 * BLOCK).enumerate() {
-            let len = pixels.len() / 3;
-            rise.columns(index * BLOCK, len, &mut block);
-            steps.iter().for_each(|step| step.apply(rise.isa, Colors::Three, &mut block, len));
-            join3(rise.isa, &block, pixels);
-        }
+        let Self { up, rise, steps, row } = self;
+        let isa = rise.isa;
+        lift(rise, steps, up, y, row.each_mut().map(Vec::as_mut_slice), |first, parts| {
+            join3(isa, parts, &mut out[3 * first..3 * (first + parts[0].len())]);
+        });
     }
 }
 
@@ -101,17 +99,13 @@ impl Rows for Lower<'_> {
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
         let Self { up, steps, fall, pixels } = self;
         let isa = fall.isa;
-        let mut block = [[0.0; BLOCK]; 3];
-        while !fall.pop(plane, y, out) {
-            up.row(0, fall.next(), pixels);
-            for (index, pixels) in pixels.chunks(3 * BLOCK).enumerate() {
-                let len = pixels.len() / 3;
-                split3(isa, pixels, &mut block);
-                steps.iter().for_each(|step| step.apply(isa, Colors::Three, &mut block, len));
-                fall.fill(index * BLOCK, len, &block);
-            }
-            fall.push();
-        }
+        fall.give(plane, y, out, |y, row| {
+            up.row(0, y, pixels);
+            each_block(row, |first, mut parts| {
+                split3(isa, &pixels[3 * first..], &mut parts);
+                run(steps, isa, Colors::Three, parts);
+            });
+        });
     }
 }
 
@@ -145,18 +139,41 @@ impl Rows for Through<'_> {
 
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
         let Self { up, rise, steps, fall } = self;
-        let isa = rise.isa;
-        let mut block = [[0.0; BLOCK]; 3];
-        while !fall.pop(plane, y, out) {
-            rise.take(up, fall.next());
-            for first in (0..rise.width()).step_by(BLOCK) {
-                let len = BLOCK.min(rise.width() - first);
-                rise.columns(first, len, &mut block);
-                steps.iter().for_each(|step| step.apply(isa, Colors::Three, &mut block, len));
-                fall.fill(first, len, &block);
-            }
-            fall.push();
+        fall.give(plane, y, out, |y, row| lift(rise, steps, up, y, row, |_, _| {}));
+    }
+
+    fn rows(&mut self, y: usize, outs: &mut [&mut [f32]]) {
+        let Self { up, rise, steps, fall } = self;
+        match outs {
+            [a, b, c] if fall.pass(y) => lift(rise, steps, up, y, [a, b, c], |_, _| {}),
+            _ => outs.iter_mut().enumerate().for_each(|(plane, out)| self.row(plane, y, out)),
         }
+    }
+}
+
+/// Writes luma row `y` and chroma there to `row`, through the steps, block by block; `done` sees
+/// each block, with its first column.
+fn lift(
+    rise: &mut Rise,
+    steps: &[Step],
+    up: &mut BoxRows<'_>,
+    y: usize,
+    mut row: Parts<'_>,
+    mut done: impl FnMut(usize, &Parts<'_>),
+) {
+    rise.take(up, y, &mut row);
+    each_block(row, |first, mut parts| {
+        rise.columns(first, &mut parts);
+        run(steps, rise.isa, Colors::Three, parts.each_mut().map(|part| &mut **part));
+        done(first, &parts);
+    });
+}
+
+/// A row in blocks of columns, each with its first column.
+fn each_block(mut row: Parts<'_>, mut work: impl FnMut(usize, Parts<'_>)) {
+    for first in (0..row[0].len()).step_by(BLOCK) {
+        let end = row[0].len().min(first + BLOCK);
+        work(first, row.each_mut().map(|part| &mut part[first..end]));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::frame::PlaneShape;
 use crate::kernel::BoxRows;
 use crate::kernel::dispatch::{Isa, per_isa};
 use crate::kernel::grid::Grid;
-use crate::kernel::point::Block;
+use crate::kernel::point::Parts;
 
 /// Luma, and chroma at its rows and columns: interpolated linearly between the two nearest samples
 /// along each axis; edges replicate.
@@ -19,14 +19,13 @@ pub(super) struct Rise {
     centred: bool,
     /// The last two rows of Cb and of Cr with their numbers, oldest first.
     kept: [VecDeque<(usize, Vec<f32>)>; 2],
-    /// The luma row that was taken last, and Cb and Cr there, one sample replicated at each end.
-    luma: Vec<f32>,
+    /// Cb and Cr at the luma row that was taken last, one sample replicated at each end.
     between: [Vec<f32>; 2],
     pub isa: Isa,
 }
 
 impl Rise {
-    pub fn new(Sited { shapes: [luma, chroma, _], siting }: Sited) -> Self {
+    pub fn new(Sited { shapes: [_, chroma, _], siting }: Sited) -> Self {
         let x = Grid::x(siting, chroma.shift_x).rise();
         Self {
             chroma,
@@ -34,7 +33,6 @@ impl Rise {
             x: x.into_iter().map(|(_, weights)| weights).collect(),
             y: Grid::y(siting, chroma.shift_y).rise(),
             kept: Default::default(),
-            luma: vec![0.0; luma.width],
             between: [(); 2].map(|()| vec![0.0; chroma.width + 2]),
             isa: Isa::best(),
         }
@@ -46,11 +44,6 @@ impl Rise {
         [first, chroma, chroma]
     }
 
-    /// Luma columns.
-    pub fn width(&self) -> usize {
-        self.luma.len()
-    }
-
     /// The two chroma rows around luma row `y`, inside the plane.
     fn around(&self, y: usize) -> [usize; 2] {
         let (first, _) = self.y[y % self.y.len()];
@@ -58,14 +51,22 @@ impl Rise {
         [first, first + 1].map(|c| c.clamp(0, self.chroma.height as isize - 1) as usize)
     }
 
-    /// Takes luma row `y` from above, and what it needs of chroma.
-    pub fn take(&mut self, up: &mut BoxRows<'_>, y: usize) {
-        up.row(0, y, &mut self.luma);
+    /// True if chroma has luma's columns and rows.
+    fn is_full(&self) -> bool {
+        (self.x.len(), self.y.len()) == (1, 1)
+    }
+
+    /// Takes luma row `y` from above into its part, and what it needs of chroma.
+    pub fn take(&mut self, up: &mut BoxRows<'_>, y: usize, row: &mut Parts<'_>) {
+        if self.is_full() {
+            return up.rows(y, row);
+        }
+        let width = self.chroma.width;
+        up.row(0, y, row[0]);
         let rows = self.around(y);
         let (_, weights) = self.y[y % self.y.len()];
         // A co-sited row needs no second row, and may lie at the end of what is there.
         let needed = if weights[1] == 0.0 { [rows[0]; 2] } else { rows };
-        let width = self.chroma.width;
         for (plane, (kept, between)) in self.kept.iter_mut().zip(&mut self.between).enumerate() {
             for row in needed {
                 if kept.back().is_none_or(|(made, _)| *made < row) {
@@ -87,15 +88,16 @@ impl Rise {
         }
     }
 
-    /// The `len` columns from `first`, a multiple of 4, on of the row that was taken last.
-    pub fn columns(&self, first: usize, len: usize, block: &mut Block) {
+    /// Chroma of the columns from `first`, a multiple of 4, on of the row that was taken last.
+    pub fn columns(&self, first: usize, pixels: &mut Parts<'_>) {
+        if self.is_full() {
+            return;
+        }
         let (isa, centred) = (self.isa, self.centred);
-        let [luma, chroma @ ..] = block;
-        luma[..len].copy_from_slice(&self.luma[first..first + len]);
-        for (between, out) in self.between.iter().zip(chroma) {
-            let (row, out) = (&between[first / self.x.len()..], &mut out[..len]);
+        for (between, out) in self.between.iter().zip(&mut pixels[1..]) {
+            let row = &between[first / self.x.len()..];
             match *self.x.as_slice() {
-                [_] => out.copy_from_slice(&row[1..=len]),
+                [_] => out.copy_from_slice(&row[1..=out.len()]),
                 [a, b] => spread::<2>(isa, row, [a, b], centred, out),
                 [a, b, c, d] => spread::<4>(isa, row, [a, b, c, d], centred, out),
                 _ => unreachable!("a step is 1, 2 or 4"),

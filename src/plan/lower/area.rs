@@ -32,10 +32,11 @@ impl Lowering {
         let selection = match area.channels {
             Channels::Each => Selection { planes: shapes.len(), mask: Components::ALL },
             Channels::Luma => Selection { planes: 1, mask: Components::FIRST },
-            Channels::Rgb if rep.kind == Kind::Gray => {
-                Selection { planes: 1, mask: Components::FIRST }
-            }
-            Channels::Rgb => Selection { planes: 1, mask: Components::COLOR },
+            Channels::Rgb => match rep.kind {
+                Kind::Gray => Selection { planes: 1, mask: Components::FIRST },
+                Kind::Split => Selection { planes: 3, mask: Components::ALL },
+                _ => Selection { planes: 1, mask: Components::COLOR },
+            },
         };
         self.area_kind(&area.kind, selection, &shapes);
         if luma_of_rgb {

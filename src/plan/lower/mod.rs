@@ -12,7 +12,7 @@ use super::passes::{Kind, Pass, Path, Rep, Run};
 use super::run::{Fused, OnPlanes};
 use super::tables::Class;
 use crate::filter::{Curve, Dihedral, Kernel};
-use crate::frame::{Depth, Layout, PlaneShape};
+use crate::frame::{Depth, Layout, PlaneShape, Siting};
 use crate::kernel::{
     BoxRows, ClampRows, Flatten, Lift, Lower, PickRows, PlanarPoint, PointRows, Precision, Sited,
     Slab, Step, TakePlane, Through, Wide,
@@ -208,25 +208,27 @@ impl Lowering {
         self.push(to, move |up| Box::new(PlanarPoint::new(up, luma.clone(), chroma)));
     }
 
-    /// A run on three components at full size. Where alpha does not stand beside them, clamping
-    /// is a step among its own.
+    /// A run on three components at full size. Where no alpha stands beside them and chroma is
+    /// not resampled, clamping is a step among its own.
     fn pixels(&mut self, run: &Run, fused: &[Fused], last: bool) {
         let (from, to) = (&run.from, &run.to);
         let alpha = from.alpha;
         let planes = |rep: &Rep| match rep.kind {
             Kind::Planes(y) => Some(Sited { shapes: three(&rep.shapes()), siting: y.siting }),
+            Kind::Split => Some(Sited { shapes: three(&rep.shapes()), siting: Siting::Center }),
             _ => None,
         };
+        let resampled = |rep: &Rep| matches!(rep.kind, Kind::Planes(_));
         let (lifted, lowered) = (planes(from), planes(to));
         let mut steps = self.class.steps(fused).to_vec();
-        if lifted.is_none() && !alpha && self.class != Class::Floats {
+        if !resampled(from) && !alpha && self.class != Class::Floats {
             if std::mem::take(&mut self.unclamped) {
                 steps.insert(0, Step::Clamp);
             }
         } else {
             self.clamp();
         }
-        let ends = lowered.is_none() && !alpha && self.class != Class::Floats;
+        let ends = !resampled(to) && !alpha && self.class != Class::Floats;
         if ends && !last {
             steps.push(Step::Clamp);
         }
