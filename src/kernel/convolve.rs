@@ -1,14 +1,15 @@
 //! Convolution with any small kernel, and the length of the Sobel gradient.
 
 use super::dispatch::{Isa, per_isa};
-use super::ring::{Ring, around, inside, keep, pad, padded, replicated, shifted, weighted_sum};
+use super::lined::{LINE, Padded};
+use super::ring::{Ring, around, keep, replicated, sum_rows, weighted_sum};
 use super::{BoxRows, Components, Rows};
 use crate::frame::PlaneShape;
 
 /// The rows around one, padded at both ends, for each plane that an operation changes.
 struct Surroundings<'a> {
     up: BoxRows<'a>,
-    planes: Vec<Option<(PlaneShape, Ring<Vec<f32>>)>>,
+    planes: Vec<Option<(PlaneShape, Ring<Padded>)>>,
     /// Pixels on each side, along rows and along columns.
     radius: (usize, usize),
 }
@@ -39,7 +40,7 @@ impl<'a> Surroundings<'a> {
         plane: usize,
         y: usize,
         out: &mut [f32],
-        work: impl FnOnce(PlaneShape, &[&[f32]], &mut [f32]),
+        work: impl FnOnce(PlaneShape, &[&Padded], &mut [f32]),
     ) {
         let (rx, ry) = self.radius;
         let Some((shape, ring)) = &mut self.planes[plane] else {
@@ -47,9 +48,11 @@ impl<'a> Surroundings<'a> {
         };
         let (first, last) = around(y, ry, shape.height);
         let up = &mut *self.up;
-        ring.need(first, last, |y, row| padded(up, plane, y, *shape, rx, row));
-        let rows: Vec<&[f32]> =
-            replicated(y, ry, shape.height).map(|y| ring.row(y).as_slice()).collect();
+        ring.need(first, last, |y, row: &mut Padded| {
+            up.row(plane, y, row.inside(rx * shape.components, shape.row()));
+            row.repeat(shape.components, rx);
+        });
+        let rows: Vec<&Padded> = replicated(y, ry, shape.height).map(|y| ring.row(y)).collect();
         work(*shape, &rows, out);
     }
 
@@ -58,7 +61,7 @@ impl<'a> Surroundings<'a> {
         &mut self,
         y: usize,
         outs: &mut [&mut [f32]],
-        mut work: impl FnMut(PlaneShape, &[&[f32]], &mut [f32]),
+        mut work: impl FnMut(PlaneShape, &[&Padded], &mut [f32]),
     ) {
         self.fetch_all(y);
         for (plane, out) in outs.iter_mut().enumerate() {
@@ -79,12 +82,13 @@ impl<'a> Surroundings<'a> {
             return;
         }
         for y in missing[0]..=last {
-            let mut rows: Vec<Vec<f32>> = rings.iter_mut().map(|ring| ring.spare()).collect();
+            let mut rows: Vec<Padded> = rings.iter_mut().map(|ring| ring.spare()).collect();
+            let (pad, len) = (*rx * shape.components, shape.row());
             let mut places: Vec<&mut [f32]> =
-                rows.iter_mut().map(|row| inside(shape, *rx, row)).collect();
+                rows.iter_mut().map(|row| row.inside(pad, len)).collect();
             up.rows(y, &mut places);
             for (ring, mut row) in rings.iter_mut().zip(rows) {
-                pad(shape, *rx, &mut row);
+                row.repeat(shape.components, *rx);
                 ring.push(row);
             }
         }
@@ -94,14 +98,68 @@ impl<'a> Surroundings<'a> {
 /// `sum(weights * v) + bias` over a window, not mirrored. Edges replicate.
 pub struct ConvolveRows<'a> {
     rows: Surroundings<'a>,
-    /// Offsets in the window (column, row), those of equal weights together.
-    places: Vec<(usize, usize)>,
-    /// The weights that are not 0, and how many places each has: equal ones are multiplied once.
-    groups: Vec<(f32, usize)>,
+    terms: Terms,
+    /// Room for the sums of rows.
+    made: Vec<Padded>,
     bias: f32,
     mask: Components,
     isa: Isa,
 }
+
+/// What a convolution adds up.
+struct Terms {
+    /// Rows that are added up first, since several columns of the window weigh them alike.
+    sums: Vec<Vec<usize>>,
+    /// What is weighed, with its column in the window; that of equal weights together.
+    places: Vec<(usize, Place)>,
+    /// The weights that are not 0, and how many places each has: equal ones are multiplied once.
+    groups: Vec<(f32, usize)>,
+}
+
+/// Where a term comes from.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A row of the window.
+    Row(usize),
+    /// One of the sums of rows.
+    Sum(usize),
+}
+
+impl Terms {
+    fn new(width: usize, weights: &[f32]) -> Self {
+        let height = weights.len() / width;
+        let mut terms = Self { sums: Vec::new(), places: Vec::new(), groups: Vec::new() };
+        for &weight in weights {
+            if weight == 0.0 || terms.groups.iter().any(|(known, _)| *known == weight) {
+                continue;
+            }
+            let before = terms.places.len();
+            let rows = |x: usize| -> Vec<usize> {
+                (0..height).filter(|y| weights[y * width + x] == weight).collect()
+            };
+            let columns: Vec<Vec<usize>> = (0..width).map(rows).collect();
+            for (x, rows) in columns.iter().enumerate() {
+                let alike = columns.iter().filter(|other| *other == rows).count();
+                if rows.len() > 1 && alike > 1 {
+                    let known = terms.sums.iter().position(|sum| sum == rows);
+                    let sum = known.unwrap_or_else(|| {
+                        terms.sums.push(rows.clone());
+                        terms.sums.len() - 1
+                    });
+                    terms.places.push((x, Place::Sum(sum)));
+                } else {
+                    terms.places.extend(rows.iter().map(|&y| (x, Place::Row(y))));
+                }
+            }
+            terms.groups.push((weight, terms.places.len() - before));
+        }
+        terms
+    }
+}
+
+/// Values of a row that are summed before the next are: sums of rows and their sum stay in the
+/// first-level cache.
+const STRETCH: usize = 1024;
 
 impl<'a> ConvolveRows<'a> {
     /// `weights` are `width` times their number of rows, both odd, from the top left; `enabled`
@@ -116,20 +174,12 @@ impl<'a> ConvolveRows<'a> {
     ) -> Self {
         let height = weights.len() / width;
         assert!(width % 2 == 1 && height % 2 == 1 && weights.len() == width * height, "odd sides");
-        let (mut places, mut groups) = (Vec::new(), Vec::<(f32, usize)>::new());
-        for weight in weights.iter().map(|w| *w as f32).filter(|w| *w != 0.0) {
-            if groups.iter().any(|(known, _)| *known == weight) {
-                continue;
-            }
-            let before = places.len();
-            let equal = weights.iter().enumerate().filter(|(_, w)| **w as f32 == weight);
-            places.extend(equal.map(|(i, _)| (i % width, i / width)));
-            groups.push((weight, places.len() - before));
-        }
+        let weights: Vec<f32> = weights.iter().map(|w| *w as f32).collect();
+        let terms = Terms::new(width, &weights);
         Self {
             rows: Surroundings::new(up, shapes, enabled, (width / 2, height / 2)),
-            places,
-            groups,
+            made: terms.sums.iter().map(|_| Padded::default()).collect(),
+            terms,
             bias: bias as f32,
             mask,
             isa: Isa::best(),
@@ -146,15 +196,31 @@ impl<'a> ConvolveRows<'a> {
     /// Where rows come from, and what is made of those around one.
     fn parts(
         &mut self,
-    ) -> (&mut Surroundings<'a>, impl Fn(PlaneShape, &[&[f32]], &mut [f32]) + use<'_, 'a>) {
+    ) -> (&mut Surroundings<'a>, impl FnMut(PlaneShape, &[&Padded], &mut [f32]) + use<'_, 'a>) {
         let (rx, ry) = self.rows.radius;
-        let Self { rows, places, groups, bias, mask, isa } = self;
-        let sum = move |shape: PlaneShape, rows: &[&[f32]], out: &mut [f32]| {
+        let Self { rows, terms: Terms { sums, places, groups }, made, bias, mask, isa } = self;
+        let sum = move |shape: PlaneShape, rows: &[&Padded], out: &mut [f32]| {
             let n = shape.components;
-            let part = |&(x, y): &(usize, usize)| &rows[y][x * n..x * n + shape.row()];
-            let parts: Vec<&[f32]> = places.iter().map(part).collect();
-            weighted_sum(*isa, &parts, groups, *bias, out);
-            keep(*mask, n, &rows[ry][rx * n..rx * n + shape.row()], out);
+            let pad = (rx * n).next_multiple_of(LINE);
+            for (index, out) in out.chunks_mut(STRETCH).enumerate() {
+                let (at, len) = (index * STRETCH, out.len());
+                for (sum, made) in sums.iter().zip(&mut *made) {
+                    let begin = at as isize - pad as isize;
+                    let from = |&y: &usize| rows[y].from(begin, len + 2 * pad);
+                    let rows: Vec<&[f32]> = sum.iter().map(from).collect();
+                    sum_rows(*isa, &rows, made.whole(pad, len));
+                }
+                let part = |&(x, place): &(usize, Place)| {
+                    let offset = (x * n) as isize - (rx * n) as isize;
+                    match place {
+                        Place::Row(y) => rows[y].from(at as isize + offset, len),
+                        Place::Sum(sum) => made[sum].from(offset, len),
+                    }
+                };
+                let parts: Vec<&[f32]> = places.iter().map(part).collect();
+                weighted_sum(*isa, &parts, groups, *bias, out);
+            }
+            keep(*mask, n, rows[ry].from(0, shape.row()), out);
         };
         (rows, sum)
     }
@@ -209,14 +275,14 @@ impl<'a> GradientRows<'a> {
     /// Where rows come from, and what is made of those around one.
     fn parts(
         &mut self,
-    ) -> (&mut Surroundings<'a>, impl Fn(PlaneShape, &[&[f32]], &mut [f32]) + use<'_, 'a>) {
+    ) -> (&mut Surroundings<'a>, impl Fn(PlaneShape, &[&Padded], &mut [f32]) + use<'_, 'a>) {
         let Self { rows, scale, bias, mask, isa } = self;
-        let length = move |shape: PlaneShape, rows: &[&[f32]], out: &mut [f32]| {
+        let length = move |shape: PlaneShape, rows: &[&Padded], out: &mut [f32]| {
             let n = shape.components;
             let mut parts = [[&[][..]; 3]; 3];
             for (parts, row) in parts.iter_mut().zip(rows) {
-                for (part, row) in parts.iter_mut().zip(shifted(row, 3, n, shape.row())) {
-                    *part = row;
+                for (x, part) in parts.iter_mut().enumerate() {
+                    *part = row.from((x as isize - 1) * n as isize, shape.row());
                 }
             }
             gradient(*isa, &parts, *scale, *bias, out);

@@ -1,7 +1,9 @@
 //! Rows that begin where a line of the cache does.
 
+use std::ops::Range;
+
 /// Values in a line of the cache.
-const LINE: usize = 16;
+pub(in crate::kernel) const LINE: usize = 16;
 
 /// A row of values. A wide load that lies across two lines of the cache costs twice as much, and a sum
 /// of many rows is hardly more than its loads.
@@ -39,9 +41,59 @@ impl Lined {
     }
 }
 
+/// A row with pixels repeated at both ends, whose own first value begins a line of the cache.
+#[derive(Debug, Default)]
+pub(in crate::kernel) struct Padded {
+    row: Lined,
+    /// Values before the row's own, and after them.
+    pad: usize,
+}
+
+impl Padded {
+    /// The place of a row of `len` values, to be written; `pad` more are to be repeated.
+    pub fn inside(&mut self, pad: usize, len: usize) -> &mut [f32] {
+        self.pad = pad.next_multiple_of(LINE);
+        &mut self.row.sized(len + 2 * self.pad)[self.pad..self.pad + len]
+    }
+
+    /// The same with what is before and after it, to be written too.
+    pub fn whole(&mut self, pad: usize, len: usize) -> &mut [f32] {
+        self.pad = pad.next_multiple_of(LINE);
+        self.row.sized(len + 2 * self.pad)
+    }
+
+    /// Repeats the pixels of `components` at both ends `count` times.
+    pub fn repeat(&mut self, components: usize, count: usize) {
+        let Range { start, end } =
+            self.row.start + self.pad..self.row.start + self.row.len - self.pad;
+        let values = &mut self.row.values;
+        for k in 1..=count {
+            values.copy_within(start..start + components, start - k * components);
+            values.copy_within(end - components..end, end + (k - 1) * components);
+        }
+    }
+
+    /// `len` values from the one that lies `offset` after the row's first on.
+    pub fn from(&self, offset: isize, len: usize) -> &[f32] {
+        let start = self.pad.checked_add_signed(offset).expect("it is padded so far");
+        &self.row.values()[start..start + len]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ends_of_a_padded_row_are_repeated() {
+        let mut row = Padded::default();
+        let inside = row.inside(6, 9);
+        assert_eq!(inside.as_ptr().addr() % 64, 0);
+        inside.copy_from_slice(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        row.repeat(3, 2);
+        assert_eq!(row.from(-6, 7), [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0]);
+        assert_eq!(row.from(8, 7), [9.0, 7.0, 8.0, 9.0, 7.0, 8.0, 9.0]);
+    }
 
     #[test]
     fn a_row_begins_with_a_line_and_keeps_its_values() {

@@ -88,26 +88,11 @@ pub(in crate::kernel) fn padded(
     radius: usize,
     out: &mut Vec<f32>,
 ) {
-    up.row(plane, y, inside(shape, radius, out));
-    pad(shape, radius, out);
-}
-
-/// The place of a row in one with `radius` pixels more at both ends.
-pub(in crate::kernel) fn inside(
-    shape: PlaneShape,
-    radius: usize,
-    padded: &mut Vec<f32>,
-) -> &mut [f32] {
-    let pad = radius * shape.components;
-    padded.resize(shape.row() + 2 * pad, 0.0);
-    &mut padded[pad..pad + shape.row()]
-}
-
-/// Replicates the pixels at both ends of the row in it.
-pub(in crate::kernel) fn pad(shape: PlaneShape, radius: usize, padded: &mut [f32]) {
     let (n, pad) = (shape.components, radius * shape.components);
-    let (before, rest) = padded.split_at_mut(pad);
+    out.resize(shape.row() + 2 * pad, 0.0);
+    let (before, rest) = out.split_at_mut(pad);
     let (inside, after) = rest.split_at_mut(shape.row());
+    up.row(plane, y, inside);
     let (first, last) = (&inside[..n], &inside[inside.len() - n..]);
     before.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(first));
     after.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(last));
@@ -245,6 +230,31 @@ per_isa! {
             for (k, out) in outs.iter_mut().enumerate() {
                 let out = &mut out[columns.clone()];
                 symmetric_columns(&rows[k..k + count], half, columns.start, out);
+            }
+        }
+    }
+
+    /// The sum of rows that are as long as `out`, in order.
+    pub(in crate::kernel) fn sum_rows(rows: &[&[f32]], out: &mut [f32]) {
+        let Some((first, others)) = rows.split_first() else { return out.fill(0.0) };
+        for columns in blocks(out.len()) {
+            let (at, out) = (columns.start, &mut out[columns]);
+            let len = out.len();
+            out.copy_from_slice(&first[at..at + len]);
+            if let Ok(out) = <&mut [f32; WIDE]>::try_from(&mut *out) {
+                let mut sum = *out;
+                for row in others {
+                    for (s, v) in sum.iter_mut().zip(&row[at..at + WIDE]) {
+                        *s += v;
+                    }
+                }
+                *out = sum;
+                continue;
+            }
+            for row in others {
+                for (o, v) in out.iter_mut().zip(&row[at..]) {
+                    *o += v;
+                }
             }
         }
     }
