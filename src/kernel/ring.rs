@@ -239,10 +239,9 @@ per_isa! {
         let Some((first, others)) = rows.split_first() else { return out.fill(0.0) };
         for columns in blocks(out.len()) {
             let (at, out) = (columns.start, &mut out[columns]);
-            let len = out.len();
-            out.copy_from_slice(&first[at..at + len]);
             if let Ok(out) = <&mut [f32; WIDE]>::try_from(&mut *out) {
-                let mut sum = *out;
+                let mut sum = [0.0f32; WIDE];
+                sum.copy_from_slice(&first[at..at + WIDE]);
                 for row in others {
                     for (s, v) in sum.iter_mut().zip(&row[at..at + WIDE]) {
                         *s += v;
@@ -251,10 +250,8 @@ per_isa! {
                 *out = sum;
                 continue;
             }
-            for row in others {
-                for (o, v) in out.iter_mut().zip(&row[at..]) {
-                    *o += v;
-                }
+            for (at, out) in (at..).zip(out) {
+                *out = others.iter().fold(first[at], |sum, row| sum + row[at]);
             }
         }
     }
