@@ -2,49 +2,52 @@
 
 use std::ops::Range;
 
-/// Values in a line of the cache.
-pub(in crate::kernel) const LINE: usize = 16;
+/// Bytes of a line of the cache.
+const BYTES: usize = 64;
+
+/// Values of a row of `f32` in it.
+pub(in crate::kernel) const LINE: usize = BYTES / size_of::<f32>();
 
 /// A row of values. A wide load that lies across two lines of the cache costs twice as much, and a sum
 /// of many rows is hardly more than its loads.
 #[derive(Debug, Default)]
-pub(in crate::kernel) struct Lined {
-    values: Vec<f32>,
+pub(in crate::kernel) struct Lined<T> {
+    values: Vec<T>,
     start: usize,
     len: usize,
 }
 
-impl Lined {
+impl<T: Copy + Default> Lined<T> {
     /// Values that a row takes beyond its own.
-    pub const REST: usize = LINE - 1;
+    pub const REST: usize = BYTES / size_of::<T>() - 1;
 
     /// The row with so many values; what is in them is unspecified.
-    pub fn sized(&mut self, len: usize) -> &mut [f32] {
+    pub fn sized(&mut self, len: usize) -> &mut [T] {
         if self.values.len() < len + Self::REST {
-            self.values = vec![0.0; len + Self::REST];
+            self.values = vec![T::default(); len + Self::REST];
         }
         // Where it cannot be told, the row is slower, and no less right.
-        self.start = self.values.as_ptr().align_offset(4 * LINE).min(Self::REST);
+        self.start = self.values.as_ptr().align_offset(BYTES).min(Self::REST);
         self.len = len;
         &mut self.values[self.start..self.start + len]
     }
 
     /// The row.
-    pub fn values(&self) -> &[f32] {
+    pub fn values(&self) -> &[T] {
         &self.values[self.start..self.start + self.len]
     }
 
     /// Bytes that it takes.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
-        4 * self.values.capacity()
+        size_of::<T>() * self.values.capacity()
     }
 }
 
 /// A row with pixels repeated at both ends, whose own first value begins a line of the cache.
 #[derive(Debug, Default)]
 pub(in crate::kernel) struct Padded {
-    row: Lined,
+    row: Lined<f32>,
     /// Values before the row's own, and after them.
     pad: usize,
 }
@@ -97,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_row_begins_with_a_line_and_keeps_its_values() {
-        let mut row = Lined::default();
+        let mut row = Lined::<f32>::default();
         assert!(row.values().is_empty());
         for len in [5, 100, 3, 1000] {
             let values = row.sized(len);

@@ -31,6 +31,13 @@ impl Rows for Load<'_> {
         let view = &self.views[plane];
         unit(self.isa, view.row(y), view.max(), out);
     }
+
+    fn bytes(&mut self, plane: usize, y: usize) -> Option<&[u8]> {
+        match self.views[plane].row(y) {
+            Codes::U8(row) => Some(row),
+            Codes::U16(_) | Codes::F32(_) => None,
+        }
+    }
 }
 
 /// Codes to unit codes: `v * (1 / max)`; floats are copied.

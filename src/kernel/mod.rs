@@ -77,6 +77,12 @@ pub trait Rows: Send {
             self.row(plane, y, out);
         }
     }
+
+    /// Row `y` of `plane` as the 8-bit codes that lie there, in place of [`Self::row`]; `None` where
+    /// rows are anything else, for all of them.
+    fn bytes(&mut self, _plane: usize, _y: usize) -> Option<&[u8]> {
+        None
+    }
 }
 
 /// A node, or the chain that ends in it.
@@ -85,6 +91,8 @@ pub type BoxRows<'a> = Box<dyn Rows + 'a>;
 /// What the values of a chain are; it decides which exact methods are open to a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbers {
+    /// 8-bit codes as they lie in a frame: [`Rows::bytes`] gives them.
+    Bytes,
     /// Integer formats: values in 0..=1 when they reach an area operation, worth 16 to 24 bits.
     Codes,
     /// Float formats: any value, full `f32` precision.

@@ -69,7 +69,7 @@ impl<'a> RankRows<'a> {
                 let rank = (fraction * (count - 1) as f64 + 0.5) as usize;
                 let method = match numbers {
                     _ if count <= NETWORK => Method::Network(network(count, rank)),
-                    Numbers::Codes => Method::Histogram(Box::default()),
+                    Numbers::Bytes | Numbers::Codes => Method::Histogram(Box::default()),
                     Numbers::Reals => Method::Select,
                 };
                 PlaneRank {

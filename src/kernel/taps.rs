@@ -62,7 +62,7 @@ impl Taps {
 
     /// The sums that do the same, for numbers that have a fixed point.
     pub(in crate::kernel) fn running(&self, numbers: Numbers) -> Option<&Running> {
-        self.running.as_ref().filter(|_| numbers == Numbers::Codes)
+        self.running.as_ref().filter(|_| numbers != Numbers::Reals)
     }
 }
 

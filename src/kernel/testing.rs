@@ -47,15 +47,29 @@ impl Picture {
         f64::from(self.planes[plane][y * s.row() + x * s.components + component])
     }
 
+    /// With the nearest 8-bit codes for its values.
+    #[must_use]
+    pub fn in_bytes(mut self) -> Self {
+        let values = self.planes.iter_mut().flatten();
+        values.for_each(|v| *v = f32::from(byte(*v)) * (1.0 / 255.0));
+        self
+    }
+
     /// Its rows; asking for one out of order is a failure.
     pub fn rows(&self) -> BoxRows<'_> {
-        Box::new(PictureRows { picture: self, next: vec![0; self.shapes.len()] })
+        let next = vec![0; self.shapes.len()];
+        Box::new(PictureRows { picture: self, next, bytes: Vec::new() })
     }
 }
 
 struct PictureRows<'a> {
     picture: &'a Picture,
     next: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+fn byte(v: f32) -> u8 {
+    (v * 255.0 + 0.5) as u8
 }
 
 impl Rows for PictureRows<'_> {
@@ -70,6 +84,13 @@ impl Rows for PictureRows<'_> {
         self.next[plane] = y + 1;
         let len = self.picture.shapes[plane].row();
         out.copy_from_slice(&self.picture.planes[plane][y * len..(y + 1) * len]);
+    }
+
+    fn bytes(&mut self, plane: usize, y: usize) -> Option<&[u8]> {
+        let mut row = vec![0.0; self.picture.shapes[plane].row()];
+        self.row(plane, y, &mut row);
+        self.bytes = row.into_iter().map(byte).collect();
+        Some(&self.bytes)
     }
 }
 

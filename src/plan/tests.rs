@@ -461,8 +461,12 @@ fn the_peak_counts_the_rows_of_a_wide_blur() {
     let peak = |ops: &[Op]| plan(ops, layout, Media::Still).peak_bytes(1) - 2 * layout.bytes();
     let (row, picture) = (100 * 3 * 4, 100 * 80 * 3 * 4);
     // Five rows for the first of eight, one more for each other, all with room to begin where a
-    // line of the cache does, the eight, and a padded one of 104 pixels.
-    assert_eq!(peak(&[box_blur(2.0)]), (5 + 7) * (row + 60) + 8 * row + 104 * 3 * 4);
+    // line of the cache does, the eight, and a padded one of 104 pixels: words, then floats.
+    let (words, padded) = (row / 2, 104 * 3 * 2);
+    let first = (5 + 7) * (words + 62) + 8 * words + padded;
+    assert_eq!(peak(&[box_blur(2.0)]), first);
+    let second = (5 + 7) * (row + 60) + 8 * row + 2 * padded;
+    assert_eq!(peak(&[box_blur(2.0), box_blur(2.0)]), first + second);
     // No more rows than there are, sums of columns, and what a row of 1,100 pixels is made in.
     let wide = picture + 2 * row + 1100 * 3 * 16 + 3 * 8 + row;
     assert_eq!(peak(&[box_blur(500.0)]), wide);

@@ -2,6 +2,7 @@
 
 use super::lines::{Lines, Source};
 use super::sums::{add_ends, change_sums, comb, integrate_down, scale_sums};
+use super::words;
 use crate::kernel::Numbers;
 use crate::kernel::fixed::UNIT;
 use crate::kernel::ring::{Ring, around, replicated, symmetric_sum, symmetric_sums};
@@ -15,6 +16,7 @@ const LEAST_BOX: usize = 10;
 /// How columns are averaged.
 pub(super) enum Down {
     Weights(WeightedColumns),
+    Words(WordColumns),
     Box(BoxColumns),
     Spline(Box<SplineColumns>),
 }
@@ -32,10 +34,16 @@ impl Down {
         }
     }
 
+    /// Of words, with these weights.
+    pub fn words(weights: Vec<u16>) -> Self {
+        Self::Words(WordColumns { weights, batch: Batch::new() })
+    }
+
     /// Rows that it needs on each side.
     pub fn reach(&self) -> usize {
         match self {
             Self::Weights(columns) => columns.half.len() - 1,
+            Self::Words(columns) => columns.weights.len() - 1,
             Self::Box(columns) => columns.window.reach(),
             Self::Spline(columns) => columns.spline.reach(),
         }
@@ -43,13 +51,14 @@ impl Down {
 
     /// True if it works on fixed point.
     pub fn fixed(&self) -> bool {
-        !matches!(self, Self::Weights(_))
+        matches!(self, Self::Box(_) | Self::Spline(_))
     }
 
     /// The average around row `y`. Afterwards `lines` has row `y`.
     pub fn row(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, out: &mut [f32]) {
         match self {
             Self::Weights(columns) => columns.row(lines, source, y, out),
+            Self::Words(columns) => columns.row(lines, source, y, out),
             Self::Box(columns) => columns.row(lines, source, y, out),
             Self::Spline(columns) => columns.row(lines, source, y, out),
         }
@@ -60,9 +69,11 @@ impl Down {
         let row = lines.shape.row() as u64;
         let kept = |rows: usize| rows.min(lines.shape.height) as u64 * lines.bytes();
         match self {
-            Self::Weights(columns) => {
-                let batch = BATCH.min(lines.shape.height);
-                kept(2 * columns.half.len() - 2 + batch) + 4 * row * batch as u64
+            Self::Weights(_) => {
+                kept(2 * self.reach() + BATCH) + Batch::<f32>::held(lines.shape.height, row)
+            }
+            Self::Words(_) => {
+                kept(2 * self.reach() + BATCH) + Batch::<u16>::held(lines.shape.height, row)
             }
             Self::Box(columns) => kept(2 * columns.window.reach() + 2) + 8 * row,
             Self::Spline(columns) => {
@@ -82,7 +93,8 @@ impl Down {
     /// Bytes that are taken now, lines not among them.
     pub fn taken(&self) -> usize {
         match self {
-            Self::Weights(columns) => 4 * columns.ready.iter().map(Vec::capacity).sum::<usize>(),
+            Self::Weights(columns) => columns.batch.taken(),
+            Self::Words(columns) => columns.batch.taken(),
             Self::Box(columns) => 8 * columns.sums.capacity(),
             Self::Spline(columns) => {
                 let totals = columns.totals.iter().chain(columns.sums.all());
@@ -97,41 +109,101 @@ impl Down {
 /// while it is in the first-level cache.
 const BATCH: usize = 8;
 
-/// A weighted sum along columns.
-pub(super) struct WeightedColumns {
-    half: Vec<f32>,
-    /// Rows made along with the one that was asked for, and that one.
-    ready: Vec<Vec<f32>>,
+/// Rows that were averaged at a time.
+struct Batch<T> {
+    rows: Vec<Vec<T>>,
     /// The number of the first of them.
     start: usize,
     /// How many of them there are.
     made: usize,
 }
 
+impl<T: Copy + Default> Batch<T> {
+    fn new() -> Self {
+        Self { rows: Vec::new(), start: 0, made: 0 }
+    }
+
+    /// Row `y` of `height` rows of `len` values. If it is not here, `make` makes it and some after
+    /// it, as many as it gets, from row `y` on.
+    fn row(
+        &mut self,
+        y: usize,
+        height: usize,
+        len: usize,
+        make: impl FnOnce(&mut [Vec<T>]),
+    ) -> &[T] {
+        if !(self.start..self.start + self.made).contains(&y) {
+            (self.start, self.made) = (y, BATCH.min(height - y));
+            self.rows.resize_with(BATCH, Vec::new);
+            let rows = &mut self.rows[..self.made];
+            rows.iter_mut().for_each(|row| row.resize(len, T::default()));
+            make(rows);
+        }
+        &self.rows[y - self.start]
+    }
+
+    /// Bytes that it takes at most.
+    fn held(height: usize, len: u64) -> u64 {
+        size_of::<T>() as u64 * len * BATCH.min(height) as u64
+    }
+
+    /// Bytes that are taken now.
+    #[cfg(test)]
+    fn taken(&self) -> usize {
+        size_of::<T>() * self.rows.iter().map(Vec::capacity).sum::<usize>()
+    }
+}
+
+/// The rows that `count` rows from `y` on are averages of, `reach` on each side, edges replicated.
+fn rows_around<'l, T>(
+    (y, count): (usize, usize),
+    (reach, height): (usize, usize),
+    line: impl Fn(usize) -> &'l [T],
+) -> Vec<&'l [T]> {
+    let at = |k: usize| (y + k).saturating_sub(reach).min(height - 1);
+    (0..2 * reach + count).map(|k| line(at(k))).collect()
+}
+
+/// A weighted sum along columns.
+pub(super) struct WeightedColumns {
+    half: Vec<f32>,
+    batch: Batch<f32>,
+}
+
 impl WeightedColumns {
     fn new(half: &[f32]) -> Self {
-        Self { half: half.to_vec(), ready: Vec::new(), start: 0, made: 0 }
+        Self { half: half.to_vec(), batch: Batch::new() }
     }
 
     fn row(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, out: &mut [f32]) {
-        if !(self.start..self.start + self.made).contains(&y) {
-            self.make(lines, source, y, out.len());
-        }
-        out.copy_from_slice(&self.ready[y - self.start]);
+        let (half, reach, height) = (&self.half, self.half.len() - 1, lines.shape.height);
+        let row = self.batch.row(y, height, out.len(), |outs| {
+            lines.need_around(source, (y, outs.len()), reach);
+            let rows =
+                rows_around((y, outs.len()), (reach, height), |y| lines.row(y).values.values());
+            symmetric_sums(source.isa, &rows, half, outs);
+        });
+        out.copy_from_slice(row);
     }
+}
 
-    fn make(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, len: usize) {
-        let (radius, height) = (self.half.len() - 1, lines.shape.height);
-        let count = BATCH.min(height - y);
-        lines.need(source, y.saturating_sub(radius), (y + count - 1 + radius).min(height - 1));
-        let at = |k: usize| (y + k).saturating_sub(radius).min(height - 1);
-        let rows: Vec<&[f32]> =
-            (0..2 * radius + count).map(|k| lines.row(at(k)).values.values()).collect();
-        self.ready.resize_with(BATCH, Vec::new);
-        let ready = &mut self.ready[..count];
-        ready.iter_mut().for_each(|row| row.resize(len, 0.0));
-        symmetric_sums(source.isa, &rows, &self.half, ready);
-        (self.start, self.made) = (y, count);
+/// The same of words.
+pub(super) struct WordColumns {
+    weights: Vec<u16>,
+    batch: Batch<u16>,
+}
+
+impl WordColumns {
+    fn row(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, out: &mut [f32]) {
+        let (weights, reach, height) = (&self.weights, self.weights.len() - 1, lines.shape.height);
+        let row = self.batch.row(y, height, out.len(), |outs| {
+            lines.need_around(source, (y, outs.len()), reach);
+            let rows =
+                rows_around((y, outs.len()), (reach, height), |y| lines.row(y).words.values());
+            let mut outs: Vec<&mut [u16]> = outs.iter_mut().map(Vec::as_mut_slice).collect();
+            words::averages(source.isa, &rows, weights, &mut outs);
+        });
+        words::unit(source.isa, row, out);
     }
 }
 

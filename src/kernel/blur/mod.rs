@@ -4,6 +4,8 @@ mod along;
 mod down;
 mod lines;
 mod sums;
+mod upper;
+mod words;
 
 use super::dispatch::{Isa, per_isa};
 use super::ring::keep;
@@ -54,16 +56,25 @@ impl Blur {
         taps.map_or(0, |(_, along)| Down::new(along, self.numbers).reach())
     }
 
+    /// How a plane is averaged along its rows, and then along its columns.
+    fn form(&self, x: &Taps, y: &Taps) -> (Form, Down) {
+        if self.numbers == Numbers::Bytes
+            && let (Some(x), Some(y)) = (words::weights(x), words::weights(y))
+        {
+            return (Form::Words(x), Down::words(y));
+        }
+        let (along, down) = (Along::new(x, self.numbers), Down::new(y, self.numbers));
+        (if down.fixed() { Form::Fixed(along) } else { Form::Values(along) }, down)
+    }
+
     fn planes(&self, shapes: &[PlaneShape]) -> Vec<Option<PlaneBlur>> {
         let plane = |(&shape, taps): (&PlaneShape, &Option<(Taps, Taps)>)| {
             let (x, y) = taps.as_ref()?;
             let partial = !self.mask.covers(shape.components);
             let original =
                 if partial || self.amount.is_some() { Original::Keep } else { Original::Drop };
-            let down = Down::new(y, self.numbers);
-            let form = if down.fixed() { Form::Fixed } else { Form::Values };
-            let lines = Lines::new(shape, Along::new(x, self.numbers), form, original);
-            Some(PlaneBlur { lines, down })
+            let (form, down) = self.form(x, y);
+            Some(PlaneBlur { lines: Lines::new(shape, form, original), down })
         };
         shapes.iter().zip(&self.taps).map(plane).collect()
     }
@@ -234,6 +245,68 @@ mod tests {
         }
     }
 
+    /// A blur of 8-bit codes along both axes.
+    fn of_bytes(window: Window, mask: Components, amount: Option<f32>) -> Blur {
+        let taps = taps::of(window, 0, Precision::Eight);
+        Blur { taps: vec![Some((taps.clone(), taps))], numbers: Numbers::Bytes, mask, amount }
+    }
+
+    #[test]
+    fn words_are_near_their_sums_and_black_is_black() {
+        for (sigma, s) in [0.9, 1.5, 3.0, 3.8].into_iter().zip([
+            shape(83, 61, 3),
+            shape(171, 47, 1),
+            shape(45, 40, 4),
+            shape(41, 61, 1),
+        ]) {
+            let window = Window::Gaussian { sigma };
+            let blur = of_bytes(window, Components::ALL, None);
+            assert!(matches!(blur.planes(&[s])[0], Some(PlaneBlur { down: Down::Words(_), .. })));
+            let black = Picture { shapes: vec![s], planes: vec![vec![0.0; s.row() * s.height]] };
+            for p in hard(s).into_iter().chain([black]) {
+                let p = p.in_bytes();
+                let got =
+                    check(&[s], &|isa| Box::new(BlurRows::new(p.rows(), &[s], &blur).on(isa)));
+                let want = direct(&p, 0, window, window);
+                close(&got[0], &want, 3e-4);
+                let near = got[0].iter().zip(&want).map(|(g, w)| (f64::from(*g) - w).powi(2));
+                let mean = (near.sum::<f64>() / want.len() as f64).sqrt();
+                assert!(mean < 0.03 / 255.0, "{sigma}: {mean}");
+                let black = p.planes[0].iter().all(|v| *v == 0.0);
+                assert!(!black || got[0].iter().all(|v| *v == 0.0), "black stays black");
+            }
+        }
+    }
+
+    #[test]
+    fn words_leave_what_a_mask_leaves_and_sharpen_too() {
+        let s = shape(37, 29, 3);
+        let p = Picture::noise(&[s]).in_bytes();
+        let window = Window::Gaussian { sigma: 2.0 };
+        let blur = of_bytes(window, Components::FIRST, Some(0.5));
+        let got = check(&[s], &|isa| Box::new(BlurRows::new(p.rows(), &[s], &blur).on(isa)));
+        let blurred = direct(&p, 0, window, window);
+        let want = formula(s, |x, y, c| {
+            let v = p.at(0, x, y, c);
+            let b = blurred[y as usize * s.row() + x as usize * 3 + c];
+            if c == 0 { v + 0.5 * (v - b) } else { v }
+        });
+        close(&got[0], &want, 2e-4);
+    }
+
+    #[test]
+    fn what_words_cannot_hold_is_done_in_floats() {
+        let s = shape(37, 29, 3);
+        let p = Picture::noise(&[s]).in_bytes();
+        for sigma in [0.5, 5.0, 9.0] {
+            let window = Window::Gaussian { sigma };
+            let blur = of_bytes(window, Components::ALL, None);
+            assert!(!matches!(blur.planes(&[s])[0], Some(PlaneBlur { down: Down::Words(_), .. })));
+            let got = check(&[s], &|isa| Box::new(BlurRows::new(p.rows(), &[s], &blur).on(isa)));
+            close(&got[0], &direct(&p, 0, window, window), 0.2 / 255.0);
+        }
+    }
+
     #[test]
     fn the_rows_that_are_kept_are_counted() {
         for (window, amount) in [
@@ -246,17 +319,20 @@ mod tests {
             let s = shape(190, 230, 3);
             let taps = taps::of(window, 0, Precision::Eight);
             let taps = vec![Some((taps.clone(), taps))];
-            let blur = Blur { taps, numbers: Numbers::Codes, mask: Components::ALL, amount };
             let p = Picture::noise(&[s]);
-            let mut node = BlurRows::new(p.rows(), &[s], &blur);
-            node.begin(&[0]);
-            let mut row = vec![0.0; s.row()];
-            (0..s.height).for_each(|y| node.row(0, y, &mut row));
-            let Some(PlaneBlur { lines, down }) = &node.planes[0] else { panic!("it blurs") };
-            let (taken, counted) =
-                ((lines.taken() + down.taken()) as f64, blur.held_bytes(&[s]) as f64);
-            let share = taken / counted;
-            assert!((0.9..=1.0).contains(&share), "{window:?} {amount:?}: {share}");
+            for numbers in [Numbers::Codes, Numbers::Bytes] {
+                let (taps, mask) = (taps.clone(), Components::ALL);
+                let blur = Blur { taps, numbers, mask, amount };
+                let mut node = BlurRows::new(p.rows(), &[s], &blur);
+                node.begin(&[0]);
+                let mut row = vec![0.0; s.row()];
+                (0..s.height).for_each(|y| node.row(0, y, &mut row));
+                let Some(PlaneBlur { lines, down }) = &node.planes[0] else { panic!("it blurs") };
+                let (taken, counted) =
+                    ((lines.taken() + down.taken()) as f64, blur.held_bytes(&[s]) as f64);
+                let share = taken / counted;
+                assert!((0.9..=1.0).contains(&share), "{window:?} {amount:?}: {share}");
+            }
         }
     }
 

@@ -7,7 +7,8 @@ use super::{Lowering, ROW};
 use crate::filter::{Affine3, Area, AreaKind, Channels, Window};
 use crate::frame::{Matrix, PlaneShape};
 use crate::kernel::{
-    Blur, BlurRows, Components, ConvolveRows, GradientRows, PointRows, RankRows, Taps, taps,
+    Blur, BlurRows, Components, ConvolveRows, GradientRows, Numbers, PointRows, RankRows, Taps,
+    taps,
 };
 
 /// What an area operation changes: the first so many planes, and of their pixels these
@@ -99,7 +100,8 @@ impl Lowering {
         selection: Selection,
         shapes: Vec<PlaneShape>,
     ) {
-        let (numbers, precision) = (self.class.numbers(), self.class.precision());
+        let precision = self.class.precision();
+        let numbers = if self.is_fresh() { Numbers::Bytes } else { self.class.numbers() };
         let taps: Vec<Option<(Taps, Taps)>> = shapes
             .iter()
             .enumerate()

@@ -65,8 +65,9 @@ impl Program {
         };
         let wide = if class == Class::Codes(Precision::Eight) { Wide::U16 } else { Wide::F32 };
         let shapes: Vec<PlaneShape> = input.planes().collect();
-        let mut lowering =
-            Lowering { class, segments: vec![Segment::rows(shapes)], unclamped: false };
+        let bytes = wide == Wide::U16 && input.depth() == Depth::U8;
+        let segments = vec![Segment::rows(shapes)];
+        let mut lowering = Lowering { class, bytes, segments, unclamped: false };
         for (index, pass) in passes.iter().enumerate() {
             lowering.pass(pass, index + 1 == passes.len());
         }
@@ -116,6 +117,8 @@ impl Segment {
 
 struct Lowering {
     class: Class,
+    /// The frame that comes has 8 bits.
+    bytes: bool,
     segments: Vec<Segment>,
     /// What the last producer gives is still to be clamped. At the end it stays so: rows are
     /// clamped as they are stored.
@@ -171,6 +174,11 @@ impl Lowering {
             }
         }
         self.unclamped = true;
+    }
+
+    /// True where rows are still the 8-bit codes of the frame that comes.
+    fn is_fresh(&self) -> bool {
+        self.bytes && self.segments.len() == 1 && self.segments[0].untouched()
     }
 
     /// Clamps what has been left to clamp.
