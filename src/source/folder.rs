@@ -17,9 +17,6 @@ use crate::stage::{Order, Source, Ticket};
 const LAST: usize = 256;
 
 /// Reads the items of a list. Nothing is shared between two reads but a counter.
-///
-/// The last items are given out largest first: one that is large and last keeps one thread busy
-/// when all others are through.
 #[derive(Debug)]
 pub struct FolderSource {
     items: Vec<Item>,
@@ -29,12 +26,19 @@ pub struct FolderSource {
 }
 
 impl FolderSource {
-    /// A source of these items; packets are numbered in their order.
-    pub fn new(items: Vec<Item>) -> Self {
-        let mut turns: Vec<usize> = (0..items.len()).collect();
-        let last = turns.len().saturating_sub(LAST);
-        turns[last..].sort_by_key(|&index| Reverse(items[index].size));
+    /// A source of these items, one after the other; packets are numbered in their order.
+    pub fn in_order(items: Vec<Item>) -> Self {
+        let turns = (0..items.len()).collect();
         Self { items, turns, next: AtomicUsize::new(0) }
+    }
+
+    /// The same, but the last items are given out largest first: one that is large and last would
+    /// keep one thread busy when all others are through.
+    pub fn new(items: Vec<Item>) -> Self {
+        let mut source = Self::in_order(items);
+        let last = source.turns.len().saturating_sub(LAST);
+        source.turns[last..].sort_by_key(|&index| Reverse(source.items[index].size));
+        source
     }
 
     fn known(&self, ticket: &Ticket) -> Option<&Item> {
