@@ -2,8 +2,8 @@
 //! those mean.
 
 use super::named::{Family, grid, is_named_full};
-use super::pixels::{matrix_word, range_word, siting_word};
 use super::stream::ColorTags;
+use super::word::{matrix_word, range_word, siting_word};
 use crate::frame::{Matrix, Range, Siting, Subsampling};
 
 /// A conversion by ffmpeg's scaler.

@@ -56,6 +56,7 @@ mod tests;
 mod time;
 mod track;
 mod verify;
+mod word;
 
 pub use child::Patience;
 pub use container::{has_extension, holds_covers};

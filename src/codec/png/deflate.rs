@@ -6,6 +6,7 @@ use simd_adler32::Adler32;
 
 use super::huffman::{self, Code, codes};
 use super::matches::{Match, Search, WINDOW};
+use super::symbol::{distance, length};
 
 /// Bytes of a block, which has codes of its own. Half and twice as many give files that are 0.1 to 0.3 % larger.
 const BLOCK: usize = 1 << 17;
@@ -92,29 +93,6 @@ impl Deflater {
         self.out.code(codes.literals[END]);
         self.out.flush();
     }
-}
-
-/// The symbol of a match's length, its extra bits and their number (RFC 1951, 3.2.5).
-pub fn length(length: usize) -> (usize, u32, u32) {
-    let over = length as u32 - 3;
-    match over {
-        255 => (285, 0, 0),
-        0..8 => (257 + over as usize, 0, 0),
-        _ => {
-            let bits = over.ilog2() - 2;
-            (257 + (4 * bits + (over >> bits)) as usize, over & ((1 << bits) - 1), bits)
-        }
-    }
-}
-
-/// The symbol of a match's distance, its extra bits and their number.
-pub fn distance(distance: usize) -> (usize, u32, u32) {
-    let over = distance as u32 - 1;
-    if over < 4 {
-        return (over as usize, 0, 0);
-    }
-    let bits = over.ilog2() - 1;
-    ((2 * bits + (over >> bits)) as usize, over & ((1 << bits) - 1), bits)
 }
 
 /// The two codes of a block.

@@ -7,7 +7,7 @@
 
 use std::iter::zip;
 
-use super::deflate;
+use super::symbol;
 
 /// How far back a match may lie.
 pub const WINDOW: usize = 1 << 15;
@@ -103,7 +103,7 @@ fn worthy(
     if found.length < 4 {
         return None;
     }
-    let price = MATCH + 16 * (deflate::length(found.length).2 + deflate::distance(distance).2);
+    let price = MATCH + 16 * (symbol::length(found.length).2 + symbol::distance(distance).2);
     let mut saved = 0;
     bytes[at - behind..at + ahead]
         .iter()

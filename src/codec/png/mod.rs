@@ -4,6 +4,7 @@ mod deflate;
 mod filter;
 mod huffman;
 mod matches;
+mod symbol;
 mod text;
 
 use std::borrow::Cow;

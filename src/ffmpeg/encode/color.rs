@@ -7,8 +7,8 @@ use std::str::FromStr;
 use super::{Encode, Origin};
 use crate::ffmpeg::convert::{Conversion, Given, Goal};
 use crate::ffmpeg::named::{Family, grid, has_alpha, is_named_full};
-use crate::ffmpeg::pixels::{matrix_named, matrix_word, range_word, siting_named, siting_word};
 use crate::ffmpeg::stream::{ColorTags, Video};
+use crate::ffmpeg::word::{matrix_named, matrix_word, range_word, siting_named, siting_word};
 use crate::frame::{Matrix, Model, Range, Siting, Subsampling};
 
 /// What an encoder takes. As text it is the format, and behind it what is there of the rest in
