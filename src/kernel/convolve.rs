@@ -46,13 +46,14 @@ impl<'a> Surroundings<'a> {
         let Some((shape, ring)) = &mut self.planes[plane] else {
             return self.up.row(plane, y, out);
         };
-        let (first, last) = around(y, ry, shape.height);
+        let (first, last) = around(y..y + 1, ry, shape.height);
         let up = &mut *self.up;
         ring.need(first, last, |y, row: &mut Padded| {
             up.row(plane, y, row.inside(rx * shape.components, shape.row()));
             row.repeat(shape.components, rx);
         });
-        let rows: Vec<&Padded> = replicated(y, ry, shape.height).map(|y| ring.row(y)).collect();
+        let rows: Vec<&Padded> =
+            replicated(y..y + 1, ry, shape.height).map(|y| ring.row(y)).collect();
         work(*shape, &rows, out);
     }
 
@@ -74,7 +75,7 @@ impl<'a> Surroundings<'a> {
         let Self { up, planes, radius: (rx, ry) } = self;
         let Some(Some((shape, _))) = planes.first() else { return };
         let shape = *shape;
-        let (first, last) = around(y, *ry, shape.height);
+        let (first, last) = around(y..y + 1, *ry, shape.height);
         let all = planes.len();
         let mut rings: Vec<_> = planes.iter_mut().flatten().map(|(_, ring)| ring).collect();
         let missing: Vec<usize> = rings.iter_mut().map(|ring| ring.begin(first)).collect();
@@ -100,7 +101,7 @@ pub struct ConvolveRows<'a> {
     rows: Surroundings<'a>,
     terms: Terms,
     /// Room for the sums of rows.
-    made: Vec<Padded>,
+    sum_rows: Vec<Padded>,
     bias: f32,
     mask: Components,
     isa: Isa,
@@ -178,7 +179,7 @@ impl<'a> ConvolveRows<'a> {
         let terms = Terms::new(width, &weights);
         Self {
             rows: Surroundings::new(up, shapes, enabled, (width / 2, height / 2)),
-            made: terms.sums.iter().map(|_| Padded::default()).collect(),
+            sum_rows: terms.sums.iter().map(|_| Padded::default()).collect(),
             terms,
             bias: bias as f32,
             mask,
@@ -198,7 +199,8 @@ impl<'a> ConvolveRows<'a> {
         &mut self,
     ) -> (&mut Surroundings<'a>, impl FnMut(PlaneShape, &[&Padded], &mut [f32]) + use<'_, 'a>) {
         let (rx, ry) = self.rows.radius;
-        let Self { rows, terms: Terms { sums, places, groups }, made, bias, mask, isa } = self;
+        let Self { rows, terms: Terms { sums, places, groups }, sum_rows: made, bias, mask, isa } =
+            self;
         let sum = move |shape: PlaneShape, rows: &[&Padded], out: &mut [f32]| {
             let n = shape.components;
             let pad = (rx * n).next_multiple_of(LINE);
@@ -330,15 +332,23 @@ mod tests {
         for (width, height, shapes) in [
             (3, 3, vec![shape(70, 19, 3)]),
             (3, 3, vec![shape(70, 19, 1); 3]),
+            // Longer than a stretch.
+            (5, 5, vec![shape(343, 7, 3)]),
+            (3, 3, vec![shape(1030, 4, 1); 2]),
             (5, 1, vec![shape(3, 9, 4)]),
             (1, 7, vec![shape(66, 4, 1); 2]),
         ] {
             let p = Picture::noise(&shapes);
             let s = shapes[0];
-            let mut weights: Vec<f64> =
+            let mut uneven: Vec<f64> =
                 (0..width * height).map(|i| (i as f64 * 0.37).sin() / 4.0).collect();
-            weights[0] = 0.0;
-            for mask in [Components::ALL, Components::FIRST] {
+            uneven[0] = 0.0;
+            // Columns that share the sum of their rows, and one that does not.
+            let mut even = vec![-0.125; width * height];
+            even[width * height / 2] = 1.5;
+            let masks = [Components::ALL, Components::FIRST];
+            for (weights, mask) in [&uneven, &even].into_iter().flat_map(|w| masks.map(|m| (w, m)))
+            {
                 let got = check(&shapes, &|isa| {
                     let (kernel, all) = ((width, weights.as_slice()), vec![true; shapes.len()]);
                     let node = ConvolveRows::new(p.rows(), &shapes, &all, mask, kernel, 0.25);
@@ -364,14 +374,22 @@ mod tests {
 
     #[test]
     fn the_gradient_is_sobels_and_only_where_it_is_asked_for() {
-        let p = Picture::noise(&planar(69, 22, 1, 0));
-        let enabled = [true, false, true];
+        for shapes in [planar(69, 22, 1, 0), vec![shape(69, 22, 1); 3]] {
+            gradient_is_sobels(&Picture::noise(&shapes), [true, false, true]);
+            gradient_is_sobels(&Picture::noise(&shapes), [true; 3]);
+        }
+    }
+
+    fn gradient_is_sobels(p: &Picture, enabled: [bool; 3]) {
         let got = check(&p.shapes, &|isa| {
             let all = Components::ALL;
             Box::new(GradientRows::new(p.rows(), &p.shapes, &enabled, all, 0.5, 0.1).on(isa))
         });
-        assert_eq!(got[1], p.planes[1]);
-        for plane in [0, 2] {
+        for plane in 0..3 {
+            if !enabled[plane] {
+                assert_eq!(got[plane], p.planes[plane]);
+                continue;
+            }
             let want = formula(p.shapes[plane], |x, y, _| {
                 let at = |dx, dy| p.at(plane, x + dx, y + dy, 0);
                 let (mut gx, mut gy) = (0.0, 0.0);

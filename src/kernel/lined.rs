@@ -1,6 +1,6 @@
 //! Rows that begin where a line of the cache does.
 
-use std::ops::Range;
+use super::ring::replicate;
 
 /// Bytes of a line of the cache.
 const BYTES: usize = 64;
@@ -29,7 +29,12 @@ impl<T: Copy + Default> Lined<T> {
         // Where it cannot be told, the row is slower, and no less right.
         self.start = self.values.as_ptr().align_offset(BYTES).min(Self::REST);
         self.len = len;
-        &mut self.values[self.start..self.start + len]
+        self.values_mut()
+    }
+
+    /// The row.
+    fn values_mut(&mut self) -> &mut [T] {
+        &mut self.values[self.start..self.start + self.len]
     }
 
     /// The row.
@@ -55,8 +60,8 @@ pub(in crate::kernel) struct Padded {
 impl Padded {
     /// The place of a row of `len` values, to be written; `pad` more are to be repeated.
     pub fn inside(&mut self, pad: usize, len: usize) -> &mut [f32] {
-        self.pad = pad.next_multiple_of(LINE);
-        &mut self.row.sized(len + 2 * self.pad)[self.pad..self.pad + len]
+        let pad = pad.next_multiple_of(LINE);
+        &mut self.whole(pad, len)[pad..pad + len]
     }
 
     /// The same with what is before and after it, to be written too.
@@ -67,13 +72,11 @@ impl Padded {
 
     /// Repeats the pixels of `components` at both ends `count` times.
     pub fn repeat(&mut self, components: usize, count: usize) {
-        let Range { start, end } =
-            self.row.start + self.pad..self.row.start + self.row.len - self.pad;
-        let values = &mut self.row.values;
-        for k in 1..=count {
-            values.copy_within(start..start + components, start - k * components);
-            values.copy_within(end - components..end, end + (k - 1) * components);
-        }
+        let pad = components * count;
+        let unused = self.pad - pad;
+        let row = self.row.values_mut();
+        let all = unused..row.len() - unused;
+        replicate(&mut row[all], components, pad);
     }
 
     /// `len` values from the one that lies `offset` after the row's first on.

@@ -112,7 +112,7 @@ impl Rows for RankRows<'_> {
         };
         let (n, (rx, ry)) = (shape.components, *radius);
         let long = shape.width + 2 * rx;
-        let (first, last) = around(y, ry, shape.height);
+        let (first, last) = around(y..y + 1, ry, shape.height);
         ring.need(first, last, |y, row| {
             padded(&mut **up, plane, y, *shape, rx, pad);
             row.original.clear();
@@ -131,7 +131,7 @@ impl Rows for RankRows<'_> {
         out.copy_from_slice(&ring.row(y).original);
         for (i, c) in (0..n).filter(|&c| mask.has(c)).enumerate() {
             let part = i * long..(i + 1) * long;
-            let rows = replicated(y, ry, shape.height).map(|y| ring.row(y));
+            let rows = replicated(y..y + 1, ry, shape.height).map(|y| ring.row(y));
             match method {
                 Method::Network(pairs) => {
                     let values = rows.flat_map(|row| {

@@ -1,6 +1,7 @@
 //! What area operations share: the rows around the one being made, and weighted sums of rows.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::Rows;
 use super::dispatch::per_isa;
@@ -65,18 +66,23 @@ impl<R: Default> Ring<R> {
     }
 }
 
-/// The rows from `y - radius` to `y + radius`, inside a plane of `height` rows.
-pub(in crate::kernel) fn around(y: usize, radius: usize, height: usize) -> (usize, usize) {
-    (y.saturating_sub(radius), (y + radius).min(height - 1))
+/// The first and the last of some rows with `radius` rows around them, inside a plane of `height`
+/// rows.
+pub(in crate::kernel) fn around(
+    rows: Range<usize>,
+    radius: usize,
+    height: usize,
+) -> (usize, usize) {
+    (rows.start.saturating_sub(radius), (rows.end - 1 + radius).min(height - 1))
 }
 
 /// The same with replicated edges, one by one.
 pub(in crate::kernel) fn replicated(
-    y: usize,
+    rows: Range<usize>,
     radius: usize,
     height: usize,
 ) -> impl Iterator<Item = usize> {
-    (0..=2 * radius).map(move |k| (y + k).saturating_sub(radius).min(height - 1))
+    (rows.start..rows.end + 2 * radius).map(move |y| y.saturating_sub(radius).min(height - 1))
 }
 
 /// Fetches a row with `radius` pixels replicated at both ends.
@@ -90,9 +96,14 @@ pub(in crate::kernel) fn padded(
 ) {
     let (n, pad) = (shape.components, radius * shape.components);
     out.resize(shape.row() + 2 * pad, 0.0);
-    let (before, rest) = out.split_at_mut(pad);
-    let (inside, after) = rest.split_at_mut(shape.row());
-    up.row(plane, y, inside);
+    up.row(plane, y, &mut out[pad..pad + shape.row()]);
+    replicate(out, n, pad);
+}
+
+/// Repeats the pixels of `n` components at both ends of a row over the `pad` values beyond them.
+pub(in crate::kernel) fn replicate<T: Copy>(row: &mut [T], n: usize, pad: usize) {
+    let (before, rest) = row.split_at_mut(pad);
+    let (inside, after) = rest.split_at_mut(rest.len() - pad);
     let (first, last) = (&inside[..n], &inside[inside.len() - n..]);
     before.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(first));
     after.chunks_exact_mut(n).for_each(|p| p.copy_from_slice(last));
@@ -116,12 +127,14 @@ const WIDE: usize = 64;
 /// The columns of a row of `len` in blocks of [`WIDE`]. The last one ends with the row, over
 /// columns of the one before it: doing some twice is cheaper than doing them one by one. A row
 /// that is shorter is one block.
-fn blocks(len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+fn blocks(len: usize) -> impl Iterator<Item = Range<usize>> {
     blocks_of::<WIDE>(len)
 }
 
 /// The same in blocks of `N`.
-fn blocks_of<const N: usize>(len: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+pub(in crate::kernel) fn blocks_of<const N: usize>(
+    len: usize,
+) -> impl Iterator<Item = Range<usize>> {
     (0..len.div_ceil(N)).map(move |k| {
         let end = len.min((k + 1) * N);
         end.saturating_sub(N)..end

@@ -35,7 +35,7 @@ impl Down {
     }
 
     /// Of words, with these weights.
-    pub fn words(weights: Vec<u16>) -> Self {
+    pub fn words(weights: Vec<i16>) -> Self {
         Self::Words(WordColumns { weights, batch: Batch::new() })
     }
 
@@ -43,7 +43,7 @@ impl Down {
     pub fn reach(&self) -> usize {
         match self {
             Self::Weights(columns) => columns.half.len() - 1,
-            Self::Words(columns) => columns.weights.len() - 1,
+            Self::Words(columns) => columns.weights.len(),
             Self::Box(columns) => columns.window.reach(),
             Self::Spline(columns) => columns.spline.reach(),
         }
@@ -73,7 +73,7 @@ impl Down {
                 kept(2 * self.reach() + BATCH) + Batch::<f32>::held(lines.shape.height, row)
             }
             Self::Words(_) => {
-                kept(2 * self.reach() + BATCH) + Batch::<u16>::held(lines.shape.height, row)
+                kept(2 * self.reach() + BATCH) + Batch::<i16>::held(lines.shape.height, row)
             }
             Self::Box(columns) => kept(2 * columns.window.reach() + 2) + 8 * row,
             Self::Spline(columns) => {
@@ -154,16 +154,6 @@ impl<T: Copy + Default> Batch<T> {
     }
 }
 
-/// The rows that `count` rows from `y` on are averages of, `reach` on each side, edges replicated.
-fn rows_around<'l, T>(
-    (y, count): (usize, usize),
-    (reach, height): (usize, usize),
-    line: impl Fn(usize) -> &'l [T],
-) -> Vec<&'l [T]> {
-    let at = |k: usize| (y + k).saturating_sub(reach).min(height - 1);
-    (0..2 * reach + count).map(|k| line(at(k))).collect()
-}
-
 /// A weighted sum along columns.
 pub(super) struct WeightedColumns {
     half: Vec<f32>,
@@ -178,9 +168,8 @@ impl WeightedColumns {
     fn row(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, out: &mut [f32]) {
         let (half, reach, height) = (&self.half, self.half.len() - 1, lines.shape.height);
         let row = self.batch.row(y, height, out.len(), |outs| {
-            lines.need_around(source, (y, outs.len()), reach);
-            let rows =
-                rows_around((y, outs.len()), (reach, height), |y| lines.row(y).values.values());
+            let rows = lines.around(source, y..y + outs.len(), reach);
+            let rows: Vec<&[f32]> = rows.map(|line| line.values.values()).collect();
             symmetric_sums(source.isa, &rows, half, outs);
         });
         out.copy_from_slice(row);
@@ -189,21 +178,20 @@ impl WeightedColumns {
 
 /// The same of words.
 pub(super) struct WordColumns {
-    weights: Vec<u16>,
-    batch: Batch<u16>,
+    weights: Vec<i16>,
+    batch: Batch<i16>,
 }
 
 impl WordColumns {
     fn row(&mut self, lines: &mut Lines, source: &mut Source<'_>, y: usize, out: &mut [f32]) {
-        let (weights, reach, height) = (&self.weights, self.weights.len() - 1, lines.shape.height);
+        let (weights, reach, height) = (&self.weights, self.weights.len(), lines.shape.height);
         let row = self.batch.row(y, height, out.len(), |outs| {
-            lines.need_around(source, (y, outs.len()), reach);
-            let rows =
-                rows_around((y, outs.len()), (reach, height), |y| lines.row(y).words.values());
-            let mut outs: Vec<&mut [u16]> = outs.iter_mut().map(Vec::as_mut_slice).collect();
+            let rows = lines.around(source, y..y + outs.len(), reach);
+            let rows: Vec<&[i16]> = rows.map(|line| line.words.values()).collect();
+            let mut outs: Vec<&mut [i16]> = outs.iter_mut().map(Vec::as_mut_slice).collect();
             words::averages(source.isa, &rows, weights, &mut outs);
         });
-        words::unit(source.isa, row, out);
+        words::reals(source.isa, row, out);
     }
 }
 
@@ -234,11 +222,11 @@ impl BoxColumns {
         let from = match self.middle {
             Some(middle) if y - middle <= 2 * inner => middle,
             _ => {
-                let (first, last) = around(y, reach, height);
+                let (first, last) = around(y..y + 1, reach, height);
                 lines.need(source, first, last);
                 self.sums.clear();
                 self.sums.resize(lines.shape.row(), 0);
-                for row in replicated(y, inner, height) {
+                for row in replicated(y..y + 1, inner, height) {
                     change_sums(source.isa, &mut self.sums, &lines.row(row).fixed, 1);
                 }
                 y

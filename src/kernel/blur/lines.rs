@@ -1,14 +1,15 @@
 //! The rows that a blur keeps, averaged along themselves.
 
+use std::ops::Range;
+
 use super::along::Along;
 use super::words;
 use crate::frame::PlaneShape;
+use crate::kernel::Rows;
 use crate::kernel::dispatch::Isa;
 use crate::kernel::fixed::fix;
 use crate::kernel::lined::Lined;
-use crate::kernel::load::unit;
-use crate::kernel::ring::{Ring, padded};
-use crate::kernel::{Codes, Rows};
+use crate::kernel::ring::{Ring, around, padded, replicated};
 
 /// A row averaged along itself, in the one form that columns are averaged in, and as it came
 /// where that is needed too.
@@ -17,8 +18,8 @@ pub(super) struct Line {
     pub values: Lined<f32>,
     /// In units of 2^-24.
     pub fixed: Vec<i32>,
-    /// In 128ths of 8-bit codes.
-    pub words: Lined<u16>,
+    /// In 64ths of 8-bit codes.
+    pub words: Lined<i16>,
     pub original: Vec<f32>,
 }
 
@@ -26,8 +27,8 @@ pub(super) struct Line {
 pub(super) enum Form {
     Values(Along),
     Fixed(Along),
-    /// With these weights, of 8-bit codes.
-    Words(Vec<u16>),
+    /// With these weights, of 8-bit codes; rows as they came are not kept beside them.
+    Words(Vec<i16>),
 }
 
 impl Form {
@@ -35,7 +36,7 @@ impl Form {
     fn reach(&self) -> usize {
         match self {
             Self::Values(along) | Self::Fixed(along) => along.reach(),
-            Self::Words(weights) => weights.len() - 1,
+            Self::Words(weights) => weights.len(),
         }
     }
 }
@@ -62,7 +63,7 @@ pub(super) struct Lines {
     ring: Ring<Line>,
     padded: Vec<f32>,
     values: Vec<f32>,
-    padded_words: Vec<u16>,
+    padded_words: Vec<i16>,
 }
 
 impl Lines {
@@ -94,7 +95,7 @@ impl Lines {
             Form::Values(along) => along.held(width, components),
             Form::Fixed(along) => along.held(width, components) + 4 * self.shape.row() as u64,
             Form::Words(weights) => {
-                let pixels = width + 2 * (weights.len() - 1);
+                let pixels = width + 2 * weights.len();
                 2 * (pixels * components) as u64
             }
         }
@@ -120,15 +121,17 @@ impl Lines {
         self.ring.row(y)
     }
 
-    /// What `count` lines from `y` on and `reach` on each side need.
-    pub fn need_around(
+    /// Makes lines and those that reach so far around them, edges replicated, one by one.
+    pub fn around(
         &mut self,
         source: &mut Source<'_>,
-        (y, count): (usize, usize),
+        lines: Range<usize>,
         reach: usize,
-    ) {
-        let last = (y + count - 1 + reach).min(self.shape.height - 1);
-        self.need(source, y.saturating_sub(reach), last);
+    ) -> impl Iterator<Item = &Line> {
+        let height = self.shape.height;
+        let (first, last) = around(lines.clone(), reach, height);
+        self.need(source, first, last);
+        replicated(lines, reach, height).map(|y| self.row(y))
     }
 
     /// Drops the lines before `first` and makes those up to and with `last`.
@@ -156,11 +159,7 @@ impl Lines {
                 fix(source.isa, values, &mut line.fixed);
             }
             Form::Words(weights) => {
-                let codes = source.up.bytes(source.plane, y).expect("rows are as was said");
-                if keep {
-                    line.original.resize(shape.row(), 0.0);
-                    unit(source.isa, Codes::U8(codes), 255.0, &mut line.original);
-                }
+                let codes = source.up.bytes(source.plane, y).expect("`Numbers::Bytes` means codes");
                 words::pad(source.isa, codes, n, reach, padded_words);
                 let words = line.words.sized(shape.row());
                 words::along(source.isa, padded_words, n, weights, words);

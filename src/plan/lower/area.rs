@@ -113,8 +113,8 @@ impl Lowering {
         let blur = Blur { taps, numbers, mask: selection.mask, amount: unsharp };
         let segment = self.last();
         segment.held += blur.held_bytes(&shapes);
-        let reach = |(i, s): (usize, &PlaneShape)| blur.reach(i) << s.shift_y;
-        segment.halo += 2 * shapes.iter().enumerate().map(reach).max().unwrap_or(0);
+        let reach = blur.reach(&shapes).into_iter().zip(&shapes).map(|(rows, s)| rows << s.shift_y);
+        segment.halo += 2 * reach.max().unwrap_or(0);
         self.push(shapes.clone(), move |up| Box::new(BlurRows::new(up, &shapes, &blur)));
     }
 
