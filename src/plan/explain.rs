@@ -143,7 +143,7 @@ fn kind(rep: &Rep) -> String {
     match rep.kind {
         Kind::Gray => "grey".to_owned(),
         Kind::Rgb => "RGB".to_owned(),
-        Kind::Split => "RGB in planes".to_owned(),
+        Kind::RgbPlanes => "RGB in planes".to_owned(),
         Kind::Full(_) => "YCbCr at full size".to_owned(),
         Kind::Planes(y) => format!("{} planes", y.subsampling),
     }

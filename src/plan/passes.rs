@@ -29,7 +29,7 @@ pub(super) enum Kind {
     /// R, G, B side by side.
     Rgb,
     /// R, G, B in planes of full size: between two passes of a frame that comes in planes.
-    Split,
+    RgbPlanes,
     /// Y, Cb, Cr side by side at full size, as unit codes.
     Full(Ycbcr),
     /// Y, Cb, Cr in planes, as unit codes.
@@ -61,7 +61,7 @@ impl Rep {
         let model = match (self.kind, self.alpha) {
             (Kind::Gray, false) => Model::Gray,
             (Kind::Gray, true) => Model::GrayAlpha,
-            (Kind::Rgb, false) | (Kind::Split | Kind::Full(_), _) => Model::Rgb,
+            (Kind::Rgb, false) | (Kind::RgbPlanes | Kind::Full(_), _) => Model::Rgb,
             (Kind::Rgb, true) => Model::Rgba,
             (Kind::Planes(y), _) => Model::Ycbcr(y),
         };
@@ -74,7 +74,7 @@ impl Rep {
         // A size that a pass was made for has been checked.
         let layout = self.layout(depth).expect("the planner made it");
         match self.kind {
-            Kind::Split => vec![PlaneShape { components: 1, ..layout.plane(0) }; 3],
+            Kind::RgbPlanes => vec![PlaneShape { components: 1, ..layout.plane(0) }; 3],
             _ => layout.planes().collect(),
         }
     }
@@ -84,7 +84,7 @@ impl Rep {
         let [r, g, b, alpha] = color;
         match self.kind {
             Kind::Gray => [r, alpha, 0.0, 0.0],
-            Kind::Rgb | Kind::Split => color,
+            Kind::Rgb | Kind::RgbPlanes => color,
             Kind::Full(y) | Kind::Planes(y) => {
                 let reals = ycbcr_from_rgb(y.matrix).apply([r, g, b]);
                 let [y, cb, cr] = codes_from_reals(&y, self.depth).apply(reals);
@@ -96,7 +96,7 @@ impl Rep {
     fn ycbcr(&self) -> Option<Ycbcr> {
         match self.kind {
             Kind::Full(y) | Kind::Planes(y) => Some(y),
-            Kind::Gray | Kind::Rgb | Kind::Split => None,
+            Kind::Gray | Kind::Rgb | Kind::RgbPlanes => None,
         }
     }
 
@@ -185,19 +185,19 @@ pub(super) fn passes(ops: &[Op], input: Rep, target: Rep, media: Media) -> Vec<P
     let mut done = 0;
     for (index, (item, count)) in items.iter().enumerate() {
         done += count;
-        let next = items.get(index + 1).map(|(item, _)| item);
+        let rest = &items[index + 1..];
         match item {
             Item::Run(points) => {
-                let to = if next.is_none() {
+                let to = if rest.is_empty() {
                     target
                 } else if settled(done - 1) {
                     Rep { kind: Kind::Gray, ..out.rep }
                 } else {
-                    out.run_target(points, next)
+                    out.run_target(points, rest)
                 };
                 out.run(points.clone(), to);
             }
-            Item::Area(area) => out.area(area),
+            Item::Area(area) => out.area(area, rest),
             Item::Geometry(geometry) => out.geometry(geometry),
         }
     }
@@ -224,7 +224,7 @@ impl Builder {
     }
 
     /// Where a run that is not the last one leaves the frame.
-    fn run_target(&self, points: &[Point], next: Option<&Item>) -> Rep {
+    fn run_target(&self, points: &[Point], rest: &[(Item, usize)]) -> Rep {
         let planar = matches!(self.home, Kind::Planes(_)) && self.rep.kind != Kind::Gray;
         if !planar {
             let stays_gray = self.rep.kind == Kind::Gray && points.iter().all(keeps_neutral);
@@ -235,9 +235,9 @@ impl Builder {
         if self.rep == home && matches!(path(points, self.rep, home), Path::Planes(_)) {
             return home;
         }
-        let kind = match next {
-            Some(Item::Area(area)) if area.channels == Channels::Rgb => Kind::Split,
-            Some(Item::Geometry(g)) if !on_grid(g, self.home, self.rep.size, self.media) => {
+        let kind = match rest.first() {
+            Some((Item::Area(area), _)) if area.channels == Channels::Rgb => rgb(rest),
+            Some((Item::Geometry(g), _)) if !on_grid(g, self.home, self.rep.size, self.media) => {
                 full(self.home)
             }
             _ => self.home,
@@ -260,10 +260,10 @@ impl Builder {
         }
     }
 
-    fn area(&mut self, area: &Area) {
+    fn area(&mut self, area: &Area, rest: &[(Item, usize)]) {
         match (area.channels, self.rep.kind) {
             (Channels::Rgb, Kind::Planes(_) | Kind::Full(_)) => {
-                self.run(Vec::new(), Rep { kind: Kind::Split, ..self.rep });
+                self.run(Vec::new(), Rep { kind: rgb(rest), ..self.rep });
             }
             (Channels::Rgb, _) => {}
             (Channels::Each | Channels::Luma, _) => self.go_home(),
@@ -291,6 +291,14 @@ impl Builder {
         self.passes.push(Pass::Geometry { geometry, from: self.rep, to });
         self.rep = to;
     }
+}
+
+/// RGB of a frame that comes in planes, for area operations: in planes too, but side by side if
+/// pixels move before the next run. A rotation would find each place three times, and resampling
+/// asks for many rows of one plane while those of the others wait.
+fn rgb(rest: &[(Item, usize)]) -> Kind {
+    let mut items = rest.iter().map(|(item, _)| item).take_while(|i| !matches!(i, Item::Run(_)));
+    if items.any(|item| matches!(item, Item::Geometry(_))) { Kind::Rgb } else { Kind::RgbPlanes }
 }
 
 /// The path rule.

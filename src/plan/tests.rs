@@ -474,6 +474,33 @@ fn the_peak_counts_the_rows_of_a_wide_blur() {
 }
 
 #[test]
+fn the_peak_counts_the_rows_that_wait_for_other_planes() {
+    let from = layout(400, 4000, jpeg(Subsampling::S420), Depth::U8);
+    let held = |ops: &[&Op]| {
+        let ops: Vec<Op> = ops.iter().map(|op| (*op).clone()).collect();
+        let plan = plan(&ops, from, Media::Still);
+        plan.peak_bytes(1) - plan.input().bytes() - plan.output().bytes()
+    };
+    let to = Size::new(8, 16);
+    let resize = Op::Geometry(Geometry::Resize { to, kernel: Kernel::Lanczos3 });
+    let g = gamma(1.5);
+    let curve = point(Space::Rgb, Map::Curves([g.clone(), g.clone(), g]));
+    let area =
+        |channels| Op::Area(Area { channels, kind: AreaKind::Gradient { scale: 1.0, bias: 0.0 } });
+    let (rgb, each) = (area(Channels::Rgb), area(Channels::Each));
+    // A row of chroma is made of 1,500, and while they are made there are 3,000 of luma, half of
+    // which wait, and 1,500 of the other chroma.
+    let waiting = held(&[&curve, &resize]) - held(&[&resize]);
+    let due = 1500 * 400 * 4 + 1500 * 200 * 4;
+    assert!((due..due * 101 / 100).contains(&waiting), "{waiting}");
+    // Interleaved pixels wait for nobody.
+    assert!(held(&[&rgb, &resize]) < 1_000_000);
+    // Lifted for the first and lowered for the second: three rows of chroma, six of luma.
+    let apart = held(&[&rgb]) + held(&[&each]);
+    assert_eq!(held(&[&rgb, &each]) - apart, 3 * 1600 + 6 * 400);
+}
+
+#[test]
 fn the_peak_counts_every_band_and_bands_are_worth_their_halo() {
     let layout = layout(10, 3000, Model::Gray, Depth::U8);
     let held = |radius: f64, threads: usize| {

@@ -107,7 +107,7 @@ impl Down {
 
 /// Rows that are averaged at a time: each of the many rows around them is read for all of them
 /// while it is in the first-level cache.
-const BATCH: usize = 8;
+pub(super) const BATCH: usize = 8;
 
 /// Rows that were averaged at a time.
 struct Batch<T> {

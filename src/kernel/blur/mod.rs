@@ -13,7 +13,7 @@ use super::taps::Taps;
 use super::{BoxRows, Components, Numbers, Rows};
 use crate::frame::PlaneShape;
 use along::Along;
-use down::Down;
+use down::{BATCH, Down};
 use lines::{Form, Lines, Original, Source};
 
 /// What a blur does: the weights of each plane, and what is made of the result.
@@ -54,6 +54,11 @@ impl Blur {
     pub fn reach(&self, shapes: &[PlaneShape]) -> Vec<usize> {
         let reach = |blur: Option<PlaneBlur>| blur.map_or(0, |blur| blur.down.reach());
         self.planes(shapes).into_iter().map(reach).collect()
+    }
+
+    /// Rows of each plane that are asked for before another plane is.
+    pub fn ahead(&self, shapes: &[PlaneShape]) -> Vec<usize> {
+        self.reach(shapes).into_iter().map(|reach| 2 * reach + BATCH).collect()
     }
 
     /// How a plane is averaged along its rows, and then along its columns.

@@ -23,7 +23,8 @@ pub(super) struct Fall {
     narrow: VecDeque<(usize, [Vec<f32>; 2])>,
     /// Finished rows of each plane that nobody asked for yet, with their numbers.
     ready: [VecDeque<(usize, Vec<f32>)>; 3],
-    spare: Vec<Vec<f32>>,
+    /// Used rows: of luma, and of chroma.
+    spare: [Vec<Vec<f32>>; 2],
     /// The row that is being given: luma, and chroma with its ends repeated.
     luma: Vec<f32>,
     padded: [Vec<f32>; 2],
@@ -48,7 +49,7 @@ impl Fall {
             chroma: 0,
             narrow: VecDeque::new(),
             ready: Default::default(),
-            spare: Vec::new(),
+            spare: Default::default(),
             luma: vec![0.0; luma.width],
             padded: [padded.clone(), padded],
             isa: Isa::best(),
@@ -88,11 +89,11 @@ impl Fall {
         let (y, width) = (self.next, self.shapes[0].width);
         self.next += 1;
         if luma {
-            let spare = self.spare(width);
+            let spare = self.spare(0);
             self.ready[0].push_back((y, std::mem::replace(&mut self.luma, spare)));
         }
         let before = self.x.0.unsigned_abs();
-        let mut rows = [(); 2].map(|()| self.spare(self.shapes[1].width));
+        let mut rows = [(); 2].map(|()| self.spare(1));
         for (row, padded) in rows.iter_mut().zip(&mut self.padded) {
             let (first, last) = (padded[before], padded[before + width - 1]);
             padded[..before].fill(first);
@@ -145,7 +146,7 @@ impl Fall {
             if made == y {
                 out.copy_from_slice(&row);
             }
-            self.spare.push(row);
+            self.spare[plane.min(1)].push(row);
             if made == y {
                 return true;
             }
@@ -160,10 +161,9 @@ impl Fall {
         (first..first + self.y.1.len() as isize).map(move |y| y.clamp(0, last) as usize)
     }
 
-    fn spare(&mut self, len: usize) -> Vec<f32> {
-        let mut buffer = self.spare.pop().unwrap_or_default();
-        buffer.resize(len, 0.0);
-        buffer
+    /// A row of a plane to overwrite.
+    fn spare(&mut self, plane: usize) -> Vec<f32> {
+        self.spare[plane].pop().unwrap_or_else(|| vec![0.0; self.shapes[plane].width])
     }
 
     /// Makes chroma row `self.chroma` of the narrow rows.
@@ -171,11 +171,11 @@ impl Fall {
         let sources: Vec<usize> = self.sources(self.chroma).collect();
         while self.narrow.front().is_some_and(|(y, _)| *y < sources[0]) {
             if let Some((_, rows)) = self.narrow.pop_front() {
-                self.spare.extend(rows);
+                self.spare[1].extend(rows);
             }
         }
         for plane in 0..2 {
-            let mut sum = self.spare(self.shapes[1].width);
+            let mut sum = self.spare(1);
             let narrow = |y: usize| self.narrow[y - sources[0]].1[plane].as_slice();
             weighted(self.isa, narrow(sources[0]), self.y.1[0], &mut sum);
             for (&source, &weight) in sources.iter().zip(&self.y.1).skip(1) {

@@ -35,7 +35,7 @@ impl Lowering {
             Channels::Luma => Selection { planes: 1, mask: Components::FIRST },
             Channels::Rgb => match rep.kind {
                 Kind::Gray => Selection { planes: 1, mask: Components::FIRST },
-                Kind::Split => Selection { planes: 3, mask: Components::ALL },
+                Kind::RgbPlanes => Selection { planes: 3, mask: Components::ALL },
                 _ => Selection { planes: 1, mask: Components::COLOR },
             },
         };
@@ -53,6 +53,8 @@ impl Lowering {
         let enabled: Vec<bool> = (0..shapes.len()).map(|i| i < planes).collect();
         let numbers = self.class.numbers();
         let owned = shapes.to_vec();
+        let rows =
+            |rows: usize| enabled.iter().map(|on| if *on { rows } else { 1 }).collect::<Vec<_>>();
         match kind.clone() {
             AreaKind::Blur { x, y } => self.blur((x, y), None, selection, owned),
             AreaKind::Unsharp { x, y, amount } => {
@@ -60,6 +62,7 @@ impl Lowering {
             }
             AreaKind::Convolve { width, height, weights, bias } => {
                 self.last().halo += height - 1;
+                self.ahead(&rows(height));
                 for shape in &shapes[..planes] {
                     self.hold(height, *shape, ROW);
                 }
@@ -70,6 +73,7 @@ impl Lowering {
             }
             AreaKind::Gradient { scale, bias } => {
                 self.last().halo += 2;
+                self.ahead(&rows(3));
                 for shape in &shapes[..planes] {
                     self.hold(3, *shape, ROW);
                 }
@@ -83,6 +87,9 @@ impl Lowering {
                 };
                 let radii: Vec<_> = shapes.iter().enumerate().map(radius).collect();
                 self.last().halo += 2 * ry;
+                let window =
+                    |radius: &Option<(usize, usize)>| radius.map_or(1, |(_, ry)| 2 * ry + 1);
+                self.ahead(&radii.iter().map(window).collect::<Vec<_>>());
                 for (shape, (_, ry)) in shapes.iter().zip(radii.iter().flatten()) {
                     self.hold(2 * ry + 1, *shape, 2 * ROW);
                 }
@@ -111,6 +118,7 @@ impl Lowering {
             })
             .collect();
         let blur = Blur { taps, numbers, mask: selection.mask, amount: unsharp };
+        self.ahead(&blur.ahead(&shapes));
         let segment = self.last();
         segment.held += blur.held_bytes(&shapes);
         let reach = blur.reach(&shapes).into_iter().zip(&shapes).map(|(rows, s)| rows << s.shift_y);

@@ -93,6 +93,9 @@ impl Lowering {
         }
         let (old, new) = (from.size.height as usize, to.size.height as usize);
         let taps = ys.iter().zip(&before).map(|(y, s)| y.taps() << s.shift_y).max().unwrap_or(0);
+        self.ahead(&ys.iter().map(|y| y.taps()).collect::<Vec<_>>());
+        // A row of the result is made of so many more.
+        self.together.iter_mut().for_each(|b| *b = (*b * old as u64).div_ceil(new as u64));
         let segment = self.last();
         segment.halo = ((segment.halo + taps) * new).div_ceil(old);
         if to.alpha {

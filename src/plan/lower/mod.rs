@@ -67,7 +67,8 @@ impl Program {
         let shapes: Vec<PlaneShape> = input.planes().collect();
         let bytes = wide == Wide::U16 && input.depth() == Depth::U8;
         let segments = vec![Segment::rows(shapes)];
-        let mut lowering = Lowering { class, bytes, segments, unclamped: false };
+        let mut lowering =
+            Lowering { class, bytes, segments, unclamped: false, together: Vec::new() };
         for (index, pass) in passes.iter().enumerate() {
             lowering.pass(pass, index + 1 == passes.len());
         }
@@ -123,6 +124,9 @@ struct Lowering {
     /// What the last producer gives is still to be clamped. At the end it stays so: rows are
     /// clamped as they are stored.
     unclamped: bool,
+    /// Where all planes are made together, the bytes of each for a row of luma: its rows wait there
+    /// while those of another are asked for. Empty where planes come from different places.
+    together: Vec<u64>,
 }
 
 impl Lowering {
@@ -146,6 +150,28 @@ impl Lowering {
         self.last().held += rows * shape.row() as u64 * bytes;
     }
 
+    /// Counts what waits where the next producer asks, one plane after the other, for `rows` rows
+    /// of each plane at once.
+    fn ahead(&mut self, rows: &[usize]) {
+        let Segment { shapes, .. } = self.last();
+        let luma = |(rows, s): (&usize, &PlaneShape)| (rows.min(&s.height) << s.shift_y) as u64;
+        let rows: Vec<u64> = rows.iter().zip(&*shapes).map(luma).collect();
+        let waiting = |asked: usize| -> u64 {
+            let made = rows[..=asked].iter().max().copied().unwrap_or(0);
+            let taken = |plane: usize| if plane < asked { rows[plane] } else { 0 };
+            let others = self.together.iter().enumerate().filter(|(plane, _)| *plane != asked);
+            others.map(|(plane, bytes)| bytes * (made - taken(plane))).sum()
+        };
+        let held = (0..rows.len()).map(waiting).max().unwrap_or(0);
+        self.last().held += held;
+    }
+
+    /// Says that planes of these shapes are made together from here on.
+    fn make_together(&mut self, shapes: &[PlaneShape]) {
+        let bytes = |s: &PlaneShape| (s.row() as u64 * ROW).div_ceil(1 << s.shift_y);
+        self.together = shapes.iter().map(bytes).collect();
+    }
+
     /// Starts a segment whose head is given, in the current one if nothing is in it yet.
     fn head(&mut self, head: Head, shapes: Vec<PlaneShape>) {
         let segment = Segment { head, ..Segment::rows(shapes) };
@@ -153,6 +179,7 @@ impl Lowering {
             self.segments.pop();
         }
         self.segments.push(segment);
+        self.together.clear();
     }
 
     fn pass(&mut self, pass: &Pass, last: bool) {
@@ -194,6 +221,7 @@ impl Lowering {
         match path {
             Path::Planes(planes) if kind == Kind::Gray => {
                 let luma = self.class.gray_step(&planes.luma);
+                self.together.clear();
                 self.push(to, move |up| {
                     let up = Box::new(TakePlane::new(up, 0, 3));
                     Box::new(PointRows::new(up, luma.clone(), 1))
@@ -223,7 +251,7 @@ impl Lowering {
         let alpha = from.alpha;
         let planes = |rep: &Rep| match rep.kind {
             Kind::Planes(y) => Some(Sited { shapes: three(&rep.shapes()), siting: y.siting }),
-            Kind::Split => Some(Sited { shapes: three(&rep.shapes()), siting: Siting::Center }),
+            Kind::RgbPlanes => Some(Sited { shapes: three(&rep.shapes()), siting: Siting::Center }),
             _ => None,
         };
         let resampled = |rep: &Rep| matches!(rep.kind, Kind::Planes(_));
@@ -245,6 +273,10 @@ impl Lowering {
         let (leaving, size) =
             (to.shapes(), PlaneShape { shift_x: 0, shift_y: 0, ..to.shapes()[0] });
         let full = PlaneShape { components: 3 + usize::from(alpha), ..size };
+        self.together.clear();
+        if lowered.is_some() {
+            self.make_together(&leaving);
+        }
         match (lifted, lowered) {
             (Some(from), Some(to)) => {
                 self.push(leaving, move |up| Box::new(Through::new(up, from, steps.clone(), to)));

@@ -98,7 +98,7 @@ fn on_planes(planes: &[Reals], run: &Run, nudge: &mut dyn FnMut() -> f64) -> Vec
 fn zero_codes(rep: &Rep) -> [f64; 3] {
     match rep.kind {
         Kind::Planes(y) | Kind::Full(y) => codes_from_reals(&y, rep.depth).apply([0.0; 3]),
-        Kind::Gray | Kind::Rgb | Kind::Split => [0.0; 3],
+        Kind::Gray | Kind::Rgb | Kind::RgbPlanes => [0.0; 3],
     }
 }
 
@@ -134,7 +134,7 @@ fn pixel_run(v: [f64; 3], run: &Run, nudge: &mut dyn FnMut() -> f64) -> [f64; 3]
             codes_from_reals(&y, run.to.depth).apply(v)
         }
         Kind::Gray => enter(v, &mut space, Space::Ycbcr),
-        Kind::Rgb | Kind::Split => enter(v, &mut space, Space::Rgb),
+        Kind::Rgb | Kind::RgbPlanes => enter(v, &mut space, Space::Rgb),
     }
 }
 
@@ -143,7 +143,7 @@ fn flatten(full: &Reals, to: &Rep) -> Reals {
     let white = match to.kind {
         Kind::Planes(y) | Kind::Full(y) => codes_from_reals(&y, to.depth).apply([1.0, 0.0, 0.0]),
         Kind::Gray => [1.0, 0.0, 0.0],
-        Kind::Rgb | Kind::Split => [1.0; 3],
+        Kind::Rgb | Kind::RgbPlanes => [1.0; 3],
     };
     let shape = PlaneShape { components: 3, ..full.shape };
     Reals::new(shape, |x, y, c| {
@@ -158,7 +158,7 @@ fn lift(planes: &[Reals], from: &Rep) -> Reals {
     let shape = PlaneShape { components: 3, ..planes[0].shape };
     let y = match from.kind {
         Kind::Planes(y) => y,
-        Kind::Split => {
+        Kind::RgbPlanes => {
             return Reals::new(shape, |x, y, c| planes[c].at(x as i64, y as i64, 0));
         }
         Kind::Gray | Kind::Rgb | Kind::Full(_) => return planes[0].clone(),
@@ -192,7 +192,7 @@ fn chroma_position(x: f64, y: f64, ycbcr: &Ycbcr) -> (f64, f64) {
 /// on co-sited ones.
 fn lower(full: &Reals, to: &Rep) -> Vec<Reals> {
     let shapes = to.shapes();
-    if to.kind == Kind::Split {
+    if to.kind == Kind::RgbPlanes {
         let plane = |c| Reals::new(shapes[c], |x, y, _| full.at(x as i64, y as i64, c));
         return [0, 1, 2].map(plane).to_vec();
     }
