@@ -23,19 +23,26 @@ pub enum Bands<'a> {
 /// A thread of the pool that has nothing to do takes a band of a frame rather than a frame, and
 /// the thread whose band it took waits for it by doing another frame in between. So bands are
 /// for when there are fewer frames than threads: with 48 pictures on 16 threads large ones
-/// were otherwise begun first and done last, after four times their own time.
+/// were otherwise begun first and done last, after four times their own time. The first frames
+/// of a run still come to a pool that is nearly empty, and are cut.
 #[derive(Debug, Default)]
 pub struct InPool(AtomicUsize);
 
 impl InPool {
-    /// A frame was put into the pool.
-    pub fn enter(&self) {
+    /// A frame is put into the pool.
+    pub fn enter(&self) -> Entered<'_> {
         self.0.fetch_add(1, Ordering::Relaxed);
+        Entered(self)
     }
+}
 
-    /// It is done.
-    pub fn leave(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// A frame that is in the pool, until this is dropped.
+#[derive(Debug)]
+pub struct Entered<'a>(&'a InPool);
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -46,8 +53,8 @@ const LEAST_ROWS: usize = 64;
 /// at most half to the work.
 const LEAST_HALOS: usize = 2;
 
-/// Bands for each thread, so that the last ones end at about the same time.
-pub(super) const PER_THREAD: usize = 4;
+/// Tasks for each thread, so that the last ones end at about the same time.
+pub const PER_THREAD: usize = 4;
 
 /// How many bands `threads` threads cut `height` rows into, `halo` of which a band computes for
 /// itself alone. It changes no result.
@@ -89,7 +96,7 @@ impl Bands<'_> {
         tasks: Vec<T>,
         work: impl Fn(T) -> R + Sync + Send,
     ) -> Vec<R> {
-        if matches!(self, Self::One) || tasks.len() == 1 {
+        if self.threads() == 1 || tasks.len() == 1 {
             tasks.into_iter().map(work).collect()
         } else {
             tasks.into_par_iter().map(work).collect()
@@ -128,11 +135,18 @@ mod tests {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
         let frames = InPool::default();
         let threads = || pool.install(|| Bands::Spare(&frames).threads());
+        let mut entered = Vec::new();
         for expected in [4, 3, 2, 1, 1, 1] {
-            frames.enter();
+            entered.push(frames.enter());
             assert_eq!(threads(), expected);
         }
-        (0..5).for_each(|_| frames.leave());
+        let alone = || {
+            let (here, bands) = (std::thread::current().id(), Bands::Spare(&frames));
+            let ids = bands.map(vec![(); 64], |()| std::thread::current().id());
+            ids.iter().all(|id| *id == here)
+        };
+        assert!(pool.install(alone), "no task leaves the thread of a frame in a full pool");
+        entered.truncate(1);
         assert_eq!(threads(), 4);
         assert_eq!(Bands::Spare(&frames).most_threads(4), 4);
     }

@@ -36,7 +36,7 @@ use crate::filter::{
 };
 use crate::frame::{Layout, Model, Size};
 
-pub use bands::{Bands, InPool};
+pub use bands::{Bands, Entered, InPool, PER_THREAD};
 pub use carried::{Carried, State};
 pub use passes::Media;
 pub use score::{Score, Step};

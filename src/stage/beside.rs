@@ -3,9 +3,9 @@
 use crossbeam_channel::Sender;
 use rayon::ScopeFifo;
 
-use super::compute;
 use super::feed::Feeder;
 use super::send::Done;
+use super::{Entered, compute};
 use crate::error::Stop;
 use crate::link::{Packet, Permit};
 use crate::ordered::Slots;
@@ -39,13 +39,13 @@ impl<'a> Beside<'a> {
             return Ok(());
         }
         self.feeder.take(&self.running)?;
-        self.feeder.frames.enter();
-        pool.spawn_fifo(move |_| self.compute(index, packet, permit));
+        let entered = self.feeder.frames.enter();
+        pool.spawn_fifo(move |_| self.compute(index, packet, permit, entered));
         Ok(())
     }
 
     /// In the pool: the item begins here, or never if the run was told to stop.
-    fn compute(&self, index: u64, packet: Packet, permit: Permit) {
+    fn compute(&self, index: u64, packet: Packet, permit: Permit, entered: Entered<'_>) {
         let Feeder { work, how, context, frames, .. } = self.feeder;
         let done = if context.cancel.is_requested() {
             drop(packet);
@@ -56,9 +56,9 @@ impl<'a> Beside<'a> {
                 self.feeder.in_pool(|| compute(*work, 0, packet, bands, context.epoch));
             Done { index, packet: Some(packet), permit, span: Some(span) }
         };
+        drop(entered);
         // There is room: this packet has a place. If nobody takes it any more, the run is
         // ending, and the permit goes back from here, which takes a lock for an instant.
-        frames.leave();
         let _ = self.done.try_send(done);
         self.running.give();
     }

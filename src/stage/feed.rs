@@ -24,6 +24,7 @@ pub(super) struct Feeder<'a> {
     pub(super) clock: &'a PoolClock,
     /// A packet has one from admission until it was sent on.
     pub(super) places: Slots,
+    /// Frames that are in the pool: from when it is given them until they are computed.
     pub(super) frames: InPool,
     /// Broken once the sender has ended.
     pub(super) gone: Receiver<Infallible>,

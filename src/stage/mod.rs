@@ -65,7 +65,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind, Result};
 pub use crate::link::{Cancel, Ended, Level, Reason};
 use crate::link::{Item, Packet};
-pub use crate::plan::{Bands, InPool};
+pub use crate::plan::{Bands, Entered, InPool};
 pub use context::{Context, Doing, Progress};
 pub use epoch::Epoch;
 pub(crate) use item::worked;

@@ -18,7 +18,7 @@ use rayon::ScopeFifo;
 use super::feed::Feeder;
 use super::relay::{Job, Relay, Through};
 use super::send::Done;
-use super::{Bands, Context, Ended, Serial, Span, compute};
+use super::{Bands, Context, Ended, Entered, Serial, Span, compute};
 use crate::link::{Packet, Permit, Received};
 
 /// What that thread and the pool share.
@@ -96,9 +96,9 @@ impl<'a> Steps<'a> {
             while feed != Feed::Stopped && state == Serial::Free && running < self.at_once {
                 let Some(job) = relay.next_job() else { break };
                 running += 1;
-                self.feeder.frames.enter();
+                let entered = self.feeder.frames.enter();
                 state = job.state;
-                pool.spawn_fifo(move |_| self.compute(job));
+                pool.spawn_fifo(move |_| self.compute(job, entered));
             }
             while let Some(through) = relay.pop() {
                 self.pass_on(through);
@@ -151,7 +151,7 @@ impl<'a> Steps<'a> {
     }
 
     /// In the pool: the step begins here, or never if the run was told to stop.
-    fn compute(&self, job: Job) {
+    fn compute(&self, job: Job, entered: Entered<'_>) {
         let Feeder { work, how, context, frames, .. } = self.feeder;
         let Job { step, index, state, packet } = job;
         let packet = if context.cancel.is_requested() {
@@ -163,7 +163,7 @@ impl<'a> Steps<'a> {
             let bands = if carried { Bands::Many } else { how.split.bands(frames) };
             Some(self.feeder.in_pool(|| compute(*work, step, packet, bands, context.epoch)))
         };
-        frames.leave();
+        drop(entered);
         // There is room: as many as there is room for are in the pool.
         let _ = self.to_us.try_send(Stepped { step, index, state, packet });
     }

@@ -78,6 +78,7 @@ pub fn deliver(sink: &mut dyn Sink, packet: Packet, context: &Context<'_>) -> Re
                     input: item.input,
                     output: written.output,
                     bytes: written.bytes,
+                    input_bytes: item.size,
                     pixels,
                     losses,
                     start,
@@ -89,6 +90,6 @@ pub fn deliver(sink: &mut dyn Sink, packet: Packet, context: &Context<'_>) -> Re
             Err(SinkError::Run(error)) => return Err(error),
         },
     };
-    context.observer.on(&Event::Failed { seq, input: item.input, error });
+    context.observer.on(&Event::Failed { seq, input: item.input, input_bytes: item.size, error });
     ended
 }

@@ -8,7 +8,7 @@ use super::page::{Alpha, Color, Page};
 use super::refused;
 use crate::error::Result;
 use crate::frame::Layout;
-use crate::plan::Bands;
+use crate::plan::{Bands, PER_THREAD};
 
 /// How packed strips of whole rows are shared out.
 #[derive(Clone, Copy)]
@@ -22,19 +22,18 @@ pub struct Strips {
 impl Strips {
     /// Those of a page in the frame's own layout, if it has several and threads may share them.
     pub fn shared(page: &mut Page<'_>, layout: Layout, bands: Bands<'_>) -> Option<Self> {
-        /// Tasks for each thread, so that the last ones end at about the same time.
-        const PER_THREAD: usize = 4;
         /// LZW, deflate by both its numbers, and PackBits.
         const PACKED: [u16; 4] = [5, 8, 32_946, 32_773];
         let compression = page.decoder.find_tag_unsigned(Tag::Compression).ok()??;
         let stripped = page.decoder.get_chunk_type() == ChunkType::Strip;
-        if bands.threads() == 1 || !stripped || !PACKED.contains(&compression) {
+        let threads = bands.threads();
+        if threads == 1 || !stripped || !PACKED.contains(&compression) {
             return None;
         }
         let height = layout.size().height;
         let rows = page.decoder.chunk_dimensions().1.clamp(1, height) as usize;
         let count = (height as usize).div_ceil(rows);
-        let each = count.div_ceil(PER_THREAD * bands.threads());
+        let each = count.div_ceil(PER_THREAD * threads);
         (count > 1).then_some(Self { bytes: rows * layout.plane(0).row(), each })
     }
 

@@ -2,6 +2,7 @@
 
 mod fakes;
 mod schedules;
+mod sharing;
 mod steps;
 mod supervision;
 
