@@ -181,6 +181,8 @@ pub enum Event {
         output: PathBuf,
         /// Bytes of the output.
         bytes: u64,
+        /// Bytes of the input, as `Planned` counts them.
+        input_bytes: u64,
         /// Pixels of the input.
         pixels: u64,
         /// What was lost.
@@ -197,6 +199,8 @@ pub enum Event {
         /// The input.
         #[serde(with = "crate::event::path_text")]
         input: PathBuf,
+        /// Bytes of the input, as `Planned` counts them.
+        input_bytes: u64,
         /// Why.
         error: Error,
     },
@@ -297,7 +301,12 @@ mod tests {
     #[test]
     fn paths_that_are_not_utf8_survive_json() {
         let path: PathBuf = std::ffi::OsString::from_vec(vec![b'a', 0xff, b'\n']).into();
-        let event = Event::Failed { seq: 3, input: path, error: Error::input("not an image") };
+        let event = Event::Failed {
+            seq: 3,
+            input: path,
+            input_bytes: 0,
+            error: Error::input("not an image"),
+        };
         let line = serde_json::to_string(&event).unwrap();
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
     }

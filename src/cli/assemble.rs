@@ -6,8 +6,9 @@ use lumaloom::codec::Limits;
 use lumaloom::error::{Error, Result};
 use lumaloom::event::Observer;
 use lumaloom::exec::{self, LastResort, OnError, Settings};
-use lumaloom::link::{Cancel, Over};
+use lumaloom::link::{Cancel, Item, Over};
 use lumaloom::observe::Monitor;
+use lumaloom::source::folder::largest_first;
 use lumaloom::source::{Inputs, WalkOptions, plan_inputs};
 use lumaloom::stage::{Ended, Epoch, Sink, Source, Split, Work};
 use lumaloom::work::still::{StillOptions, StillWork};
@@ -30,6 +31,20 @@ pub fn inputs(arguments: &[PathBuf], walk: &WalkArgs, out: Option<&Path>) -> Res
         out: out.map(Path::to_owned),
     };
     plan_inputs(arguments, &options)
+}
+
+/// The pictures in the order in which they are best read. A run that stops at its first failure
+/// meets them as they are listed.
+pub fn in_turn(
+    mut items: Vec<Item>,
+    (mode, pool): (ModeArg, &Pool),
+    on_error: OnError,
+) -> Vec<Item> {
+    let beside = mode != ModeArg::Inline && pool.threads > 1;
+    if beside && on_error == OnError::Continue {
+        largest_first(&mut items, pool.threads);
+    }
+    items
 }
 
 /// The work on each picture, for this many threads.

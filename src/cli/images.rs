@@ -227,6 +227,7 @@ fn execute(job: &Job, mut begun: Begun, head: Head, args: &SayArgs) -> Result<u8
         watch.observer().on(&event);
     }
     let todo = std::mem::take(&mut begun.left.todo);
+    let todo = assemble::in_turn(todo, (job.mode, &job.pool), job.on_error);
     watch.observer().on(&Event::Planned {
         items: todo.len() as u64,
         bytes: todo.iter().map(|item| item.size).sum(),

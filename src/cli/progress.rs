@@ -70,8 +70,10 @@ struct Counters {
     start: Instant,
     total: AtomicU64,
     about: AtomicU64,
+    bytes: AtomicU64,
     done: AtomicU64,
     failed: AtomicU64,
+    taken: AtomicU64,
     pixels: AtomicU64,
 }
 
@@ -127,17 +129,20 @@ impl Observer for Progress {
     fn on(&self, event: &Event) {
         let counters = &self.counters;
         match event {
-            Event::Planned { items, .. } => {
+            Event::Planned { items, bytes } => {
+                counters.bytes.fetch_add(*bytes, Ordering::Relaxed);
                 counters.total.fetch_add(*items, Ordering::Relaxed);
             }
             Event::Estimated { items } => {
                 counters.about.fetch_add(*items, Ordering::Relaxed);
             }
-            Event::Done { pixels, .. } => {
+            Event::Done { pixels, input_bytes, .. } => {
+                counters.taken.fetch_add(*input_bytes, Ordering::Relaxed);
                 counters.pixels.fetch_add(*pixels, Ordering::Relaxed);
                 counters.done.fetch_add(1, Ordering::Relaxed);
             }
-            Event::Failed { .. } => {
+            Event::Failed { input_bytes, .. } => {
+                counters.taken.fetch_add(*input_bytes, Ordering::Relaxed);
                 counters.failed.fetch_add(1, Ordering::Relaxed);
             }
             _ => {}
@@ -154,8 +159,10 @@ impl Counters {
             start,
             total: zero(),
             about: zero(),
+            bytes: zero(),
             done: zero(),
             failed: zero(),
+            taken: zero(),
             pixels: zero(),
         }
     }
@@ -166,6 +173,8 @@ impl Counters {
             unit: self.unit,
             total: read(&self.total),
             about: read(&self.about),
+            bytes: read(&self.bytes),
+            taken: read(&self.taken),
             done: read(&self.done),
             failed: read(&self.failed),
             pixels: read(&self.pixels),
@@ -206,6 +215,10 @@ struct Snapshot {
     total: u64,
     /// Instead of it, what was estimated; 0 where nobody can.
     about: u64,
+    /// Of all inputs, where they are known beforehand; 0 otherwise.
+    bytes: u64,
+    /// Of the inputs that are finished.
+    taken: u64,
     done: u64,
     failed: u64,
     pixels: u64,
@@ -240,8 +253,14 @@ impl Snapshot {
             parts.push(format!("{rate:.1} {}s/s", self.unit.noun()));
             parts.push(format!("{:.1} MP/s", self.pixels as f64 / 1e6 / seconds));
             if expected > 0 {
-                let left = expected.saturating_sub(finished);
-                parts.push(format!("ETA {about}{}", eta(left as f64 / rate)));
+                // A large picture takes longer than a small one, and large ones come first.
+                let (of, all) = if self.bytes > 0 && self.taken > 0 {
+                    (self.taken, self.bytes)
+                } else {
+                    (finished, expected)
+                };
+                let left = all.saturating_sub(of) as f64 / of as f64;
+                parts.push(format!("ETA {about}{}", eta(left * seconds)));
             }
         }
         if self.failed > 0 {
@@ -307,6 +326,8 @@ mod tests {
             unit: Unit::Picture,
             total: 100,
             about: 0,
+            bytes: 0,
+            taken: 0,
             done: finished,
             failed: 0,
             pixels: finished * 1_000_000,
@@ -318,6 +339,9 @@ mod tests {
     fn a_line_has_rate_eta_and_failures() {
         assert_eq!(at(0, 0).line(), "0 of 100");
         assert_eq!(at(20, 10).line(), "20 of 100 · 2.0 pictures/s · 2.0 MP/s · ETA 40 s");
+        // A third of the bytes is left, whatever the number of files that are.
+        let large_first = Snapshot { bytes: 900, taken: 600, ..at(20, 10) };
+        assert!(large_first.line().ends_with("ETA 5 s"), "{}", large_first.line());
         let guess = Snapshot { total: 0, about: 50, ..at(20, 10) };
         let line = "20 of about 50 · 2.0 pictures/s · 2.0 MP/s · ETA about 15 s";
         assert_eq!(guess.line(), line);

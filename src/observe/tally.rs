@@ -376,6 +376,7 @@ mod tests {
             input: format!("{seq}.png").into(),
             output: format!("out/{seq}.png").into(),
             bytes: 10,
+            input_bytes: 20,
             pixels: 100,
             losses: losses.to_vec(),
             start: 0.0,
@@ -422,7 +423,7 @@ mod tests {
         tally.on(&done(0, &[Loss::Depth, Loss::Exif]));
         for (seq, input) in [(2, "z.png"), (1, "b.png")] {
             let error = Error::input("not an image");
-            tally.on(&Event::Failed { seq, input: input.into(), error });
+            tally.on(&Event::Failed { seq, input: input.into(), input_bytes: 20, error });
         }
         tally.on(&stage(StageName::Work, 7, 1.0, 0.5));
         tally.on(&stage(StageName::Read, 7, 0.5, 0.5));

@@ -12,33 +12,28 @@ use crate::journal::mtime_ns;
 use crate::link::{Item, Packet};
 use crate::stage::{Order, Source, Ticket};
 
-/// So many of a list's last items are read by their size. Not all of them: the rest is read in the
-/// order of the list, in which a disk is likely to hold them.
-const LAST: usize = 256;
+/// So many of a list's last items for each thread are read by their size. Not all of them: the rest
+/// is read in the order of the list, in which a disk is likely to hold them.
+const LAST: usize = 8;
 
-/// Reads the items of a list. Nothing is shared between two reads but a counter.
+/// Puts the last items of a list in the order in which several threads are through with them first:
+/// the largest, which would keep one thread busy when all others have ended, before the others.
+pub fn largest_first(items: &mut [Item], threads: usize) {
+    let last = items.len().saturating_sub(LAST * threads);
+    items[last..].sort_by_key(|item| Reverse(item.size));
+}
+
+/// Reads the items of a list, in its order. Nothing is shared between two reads but a counter.
 #[derive(Debug)]
 pub struct FolderSource {
     items: Vec<Item>,
-    /// Indices of the items as they are given out.
-    turns: Vec<usize>,
     next: AtomicUsize,
 }
 
 impl FolderSource {
-    /// A source of these items, one after the other; packets are numbered in their order.
-    pub fn in_order(items: Vec<Item>) -> Self {
-        let turns = (0..items.len()).collect();
-        Self { items, turns, next: AtomicUsize::new(0) }
-    }
-
-    /// The same, but the last items are given out largest first: one that is large and last would
-    /// keep one thread busy when all others are through.
+    /// A source of these items; packets are numbered in their order.
     pub fn new(items: Vec<Item>) -> Self {
-        let mut source = Self::in_order(items);
-        let last = source.turns.len().saturating_sub(LAST);
-        source.turns[last..].sort_by_key(|&index| Reverse(source.items[index].size));
-        source
+        Self { items, next: AtomicUsize::new(0) }
     }
 
     fn known(&self, ticket: &Ticket) -> Option<&Item> {
@@ -57,9 +52,9 @@ impl Source for FolderSource {
 
     fn next(&self) -> Option<Ticket> {
         // Only the number itself is handed on, so no other memory has to become visible.
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let &index = self.turns.get(turn)?;
-        Some(Ticket { seq: index as u64, bytes: self.items[index].size })
+        let index = self.next.fetch_add(1, Ordering::Relaxed);
+        let item = self.items.get(index)?;
+        Some(Ticket { seq: index as u64, bytes: item.size })
     }
 
     fn item(&self, ticket: &Ticket) -> Item {
@@ -162,16 +157,20 @@ mod tests {
     }
 
     #[test]
-    fn the_last_items_are_given_out_by_their_size() {
-        let item = |size: u64| Item { size, ..Item::default() };
-        let sizes = (0..300).map(|n| if n % 3 == 0 { 5 } else { n });
-        let source = FolderSource::new(sizes.map(item).collect());
-        let given: Vec<Ticket> = std::iter::from_fn(|| source.next()).collect();
-        let first: Vec<u64> = given[..44].iter().map(|t| t.seq).collect();
-        assert_eq!(first, (0..44).collect::<Vec<u64>>());
-        let last = &given[44..];
-        assert!(last.is_sorted_by_key(|t| (Reverse(t.bytes), t.seq)), "equal ones as listed");
-        assert_eq!(last.iter().map(|t| t.seq).collect::<BTreeSet<_>>(), (44..300).collect());
+    fn the_last_items_are_read_by_their_size() {
+        let item = |n: u64| Item {
+            number: n,
+            size: if n.is_multiple_of(3) { 5 } else { n },
+            ..Item::default()
+        };
+        let mut items: Vec<Item> = (0..60).map(item).collect();
+        largest_first(&mut items, 2);
+        let numbers: Vec<u64> = items.iter().map(|item| item.number).collect();
+        assert_eq!(numbers[..44], (0..44).collect::<Vec<u64>>());
+        let last = &items[44..];
+        let key = |item: &Item| (Reverse(item.size), item.number);
+        assert!(last.is_sorted_by_key(key), "equal ones as listed: {numbers:?}");
+        assert_eq!(numbers.iter().collect::<BTreeSet<_>>().len(), 60);
     }
 
     #[test]

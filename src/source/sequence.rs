@@ -76,7 +76,7 @@ pub fn item(input: PathBuf, number: u64) -> Result<Item> {
 impl SequenceSource {
     /// A source of these files.
     pub fn new(items: Vec<Item>) -> Self {
-        Self { files: FolderSource::in_order(items) }
+        Self { files: FolderSource::new(items) }
     }
 }
 

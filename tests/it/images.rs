@@ -699,8 +699,7 @@ fn limits_name_their_option() {
 #[test]
 fn on_error_stop_starts_nothing_more() {
     let place = Place::new();
-    // The largest is the first to be read.
-    place.file("in/000.png", &[b'n'; 1 << 20]);
+    place.file("in/000.png", b"no");
     for i in 1..200 {
         place.png(&format!("in/{i:03}.png"), 200, 200, i as u8);
     }

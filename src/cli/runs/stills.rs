@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use lumaloom::error::{Error, Result};
 use lumaloom::exec::{self, OnError, processes::Care, processes::quoted};
+use lumaloom::link::Item;
 use lumaloom::observe::{Tally, Unit};
 use lumaloom::sink::{Clobber, Durable, FolderSink, NullSink, Template, Writing};
 use lumaloom::source::Inputs;
@@ -91,7 +92,7 @@ impl Subject for StillSubject {
 
     fn prepare<'a>(&'a self, way: &Way, cancel: &'a Cancel) -> Result<Box<dyn Prepared + 'a>> {
         let list = match way.mode {
-            ModeArg::Processes => Some(self.list()?),
+            ModeArg::Processes => Some(self.list(way)?),
             ModeArg::Threads | ModeArg::Inline => None,
         };
         let folder = self.out.as_deref().map(room_in).transpose()?;
@@ -100,12 +101,17 @@ impl Subject for StillSubject {
 }
 
 impl StillSubject {
-    /// The inputs for a reader in another process.
-    fn list(&self) -> Result<NamedTempFile> {
+    /// The inputs in the order in which they are read. A failure is looked for afterwards.
+    fn items(&self, way: &Way) -> Vec<Item> {
+        let items = self.inputs.items.clone();
+        assemble::in_turn(items, (way.mode, &way.pool), OnError::Continue)
+    }
+
+    /// The same for a reader in another process.
+    fn list(&self, way: &Way) -> Result<NamedTempFile> {
         let file = NamedTempFile::with_prefix("lumaloom-")
             .map_err(|e| Error::system(format!("failed to make a temporary file: {e}")))?;
-        let Inputs { base, items, .. } = &self.inputs;
-        Manifest { base: base.clone(), items: items.clone() }.save(file.path())?;
+        Manifest { base: self.inputs.base.clone(), items: self.items(way) }.save(file.path())?;
         Ok(file)
     }
 }
@@ -129,7 +135,7 @@ impl Prepared for Run<'_> {
 
 impl Run<'_> {
     fn in_process(&self, tally: &Tally) -> Result<()> {
-        let StillSubject { recipe, inputs, name, io_threads, .. } = self.subject;
+        let StillSubject { recipe, name, io_threads, .. } = self.subject;
         let writing = Writing { clobber: Clobber::Never, durable: Durable::No };
         let sink: Box<dyn Sink> = match &self.folder {
             None => Box::new(NullSink::Apart),
@@ -138,7 +144,7 @@ impl Run<'_> {
                 Box::new(FolderSink::new(out, name.clone(), writing, None, None)?)
             }
         };
-        let source = FolderSource::new(inputs.items.clone());
+        let source = FolderSource::new(self.subject.items(&self.way));
         let Way { mode, pool } = &self.way;
         let work = assemble::work(recipe, pool.threads);
         let settings = assemble::settings(recipe, pool, *io_threads, OnError::Stop, Epoch::start());
