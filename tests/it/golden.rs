@@ -23,6 +23,7 @@ const PICTURES: &[(&str, &[&str])] = &[
     ("curves", &["-f", "curves=preset=vintage", "--format", "tiff"]),
     ("blur", &["-f", "gblur=sigma=2.5", "--format", "png"]),
     ("sharp", &["-f", "unsharp=5:5:0.8"]),
+    ("soft", &["-f", "gblur=sigma=3,convolution='0 -1 0 -1 5 -1 0 -1 0'"]),
     ("edges", &["-f", "gray,sobel", "--format", "png"]),
     ("median", &["-f", "median=radius=2", "--format", "png"]),
     ("small", &["-f", "resize=161:-1,unsharp=3:3:0.5"]),
