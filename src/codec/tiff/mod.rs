@@ -81,6 +81,8 @@ fn broken(error: impl std::fmt::Display) -> Error {
 fn refused(error: tiff::TiffError) -> Error {
     match error {
         tiff::TiffError::UnsupportedError(kind) => unread(kind),
+        // All limits are those of the file and of the size that it says.
+        tiff::TiffError::LimitsExceeded => broken("it says more than it holds; it may be cut off"),
         other => broken(other),
     }
 }
