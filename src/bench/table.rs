@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::bench::report::{Report, Row, StageShare};
 use crate::bench::stats::Limit;
+use crate::event::StageName;
 
 /// A grid of cells; all but the first `left` columns are numbers and stand to the right.
 pub(crate) struct Grid {
@@ -179,8 +180,23 @@ fn limits(report: &Report) -> String {
             "\nnote: runs of {shortest:.2} s are mostly start and end; give more or larger inputs\n"
         );
     }
+    for row in &report.results {
+        let works = |s: &&StageShare| s.name == StageName::Work;
+        let had_work = row.stages.iter().find(works).map_or(0.0, |s| s.busy * s.threads as f64);
+        if row.cores_busy < GIVEN * had_work {
+            let _ = write!(
+                out,
+                "\nnote: {}, -j {}: there was work for {had_work:.1} cores, and it got {:.1}; something \
+                 else used them, so its times tell little\n",
+                row.mode, row.threads, row.cores_busy
+            );
+        }
+    }
     out
 }
+
+/// Of the time that threads are at work, the least that they get from a machine that is theirs.
+const GIVEN: f64 = 0.85;
 
 /// Columns as wide as their widest cell, two spaces apart.
 pub(crate) fn aligned(grid: &Grid) -> String {
@@ -281,6 +297,16 @@ threads        1  2.000 ± 0.100      24.0  12.0        0.20          1.60     1
         assert!(!said.contains("serial fraction"), "{said}");
         report.lumaloom.serial_fraction.insert("threads".into(), threads(0.3));
         assert!(text(&report).contains("no limit can be told"));
+    }
+
+    #[test]
+    fn a_machine_that_others_use_is_said_to_be() {
+        let mut report = example();
+        assert!(!text(&report).contains("something else"));
+        report.results[2].cores_busy = 0.9;
+        let said = text(&report);
+        let note = "threads, -j 2: there was work for 1.5 cores, and it got 0.9; something else";
+        assert!(said.contains(note), "{said}");
     }
 
     #[test]
