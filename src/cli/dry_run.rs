@@ -26,8 +26,14 @@ const FIRST: usize = 5;
 /// Bytes that are read of each input first: profile, thumbnail and XMP of most cameras fit.
 const HEAD: u64 = 256 << 10;
 
-/// Says it all on stderr. What cannot be read or planned is said too.
-pub fn run(job: &Job, inputs: &Inputs, left: &Remaining, outputs: &Outputs, args: &SayArgs) {
+/// Says it all on stderr, what would fail too, and how many inputs would.
+pub fn run(
+    job: &Job,
+    inputs: &Inputs,
+    left: &Remaining,
+    outputs: &Outputs,
+    args: &SayArgs,
+) -> usize {
     let most = if args.verbose || args.explain { usize::MAX } else { FIRST };
     let bytes = left.todo.iter().map(|item| item.size).sum();
     let folder = match &job.out {
@@ -64,25 +70,33 @@ pub fn run(job: &Job, inputs: &Inputs, left: &Remaining, outputs: &Outputs, args
             inputs.skipped.iter().map(|(name, n)| format!("{n} {name}")).collect();
         say::line(&format!("skipped  {}", kinds.join(", ")));
     }
-    plans(job, &left.todo);
+    let would_fail = plans(job, &left.todo);
     say::line("nothing written (dry run)");
+    would_fail
 }
 
-/// One plan per distinct layout, with how many pictures have it; what cannot be planned; memory.
-fn plans(job: &Job, items: &[Item]) {
+/// One plan per distinct layout, with how many pictures have it; what would fail, and how many;
+/// memory.
+fn plans(job: &Job, items: &[Item]) -> usize {
     let work = assemble::work(&job.recipe, job.pool.threads);
     let bands = assemble::split(&job.pool).widest();
     let mut groups: BTreeMap<(String, Vec<String>), Group> = BTreeMap::new();
-    let mut most = 0;
+    let (mut most, mut would_fail) = (0, 0);
+    let memory = assemble::memory(job.pool.mem);
     for item in items {
-        match planned(&work, item, bands) {
+        let planned = planned(&work, item, bands);
+        let fits = |(_, _, peak): &Planned| memory.over.admits(*peak, memory.mem);
+        match planned.and_then(|planned| fits(&planned).map(|()| planned)) {
             Ok((picture, plan, peak)) => {
                 most = most.max(peak);
                 let group = groups.entry((picture, plan)).or_default();
                 group.pictures += 1;
                 group.peak_bytes = group.peak_bytes.max(peak);
             }
-            Err(error) => say::line(&format!("would fail {}: {error}", shown(&item.input))),
+            Err(error) => {
+                would_fail += 1;
+                say::line(&format!("would fail {}: {error}", shown(&item.input)));
+            }
         }
     }
     for ((picture, plan), group) in &groups {
@@ -99,10 +113,11 @@ fn plans(job: &Job, items: &[Item]) {
     say::line(&format!(
         "memory   at most {} for one picture; {} in flight on {} ({})",
         show_bytes(most),
-        show_bytes(assemble::memory(pool.mem).mem),
+        show_bytes(memory.mem),
         count(pool.threads as u64, "thread"),
         word(job.mode),
     ));
+    would_fail
 }
 
 /// The picture's kind, its plan in lines, and its peak in bytes.
@@ -113,8 +128,7 @@ type Planned = (String, Vec<String>, u64);
 fn planned(work: &StillWork, item: &Item, bands: Bands<'_>) -> Result<Planned> {
     let plan = |bytes: &[u8]| {
         let (header, plan) = work.plan(bytes)?;
-        let unread = item.size.saturating_sub(bytes.len() as u64);
-        let peak = work.peak_bytes(bytes, &header, &plan, bands) + unread;
+        let peak = work.peak_bytes((bytes, item.size), &header, &plan, bands);
         let picture = format!("{} {}", header.format.name(), header.layout);
         Ok::<Planned, Error>((picture, plan.explain(), peak))
     };

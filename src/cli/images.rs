@@ -49,9 +49,9 @@ pub fn run(args: &ImagesArgs, arguments: &[OsString]) -> Result<u8> {
         let looked = Begun::looked(&job, &inputs, &outputs);
         let all = Remaining { todo: inputs.items.clone(), ..Remaining::default() };
         let left = looked.as_ref().map_or(&all, |begun| &begun.left);
-        dry_run::run(&job, &inputs, left, &outputs, &args.say);
-        // As the run would end before it begins.
-        return looked.map(|_| 0);
+        let would_fail = dry_run::run(&job, &inputs, left, &outputs, &args.say);
+        // As the run would end.
+        return looked.map(|_| u8::from(would_fail > 0));
     }
     refuse_existing(&job, &outputs)?;
     if let Some(why) = inputs.why_empty() {

@@ -320,10 +320,11 @@ pub fn decode_owned(
     Ok(Still { frame: Frame::new(header.layout, vec![plane])?, metadata })
 }
 
-/// An upper bound of the bytes that decoding holds at once: the full frame and what is beside it.
-pub fn decoded_peak(bytes: &[u8], header: &Header) -> u64 {
+/// An upper bound of the bytes that decoding a file of `size` bytes holds at once: the full frame
+/// and what is beside it. `head` is the file, or as much of it as `header` was read from.
+pub fn decoded_peak(head: &[u8], size: u64, header: &Header) -> u64 {
     let scratch = header.format.codec().decode_scratch;
-    header.layout.bytes() + scratch(bytes, &header.layout)
+    header.layout.bytes() + scratch(head, size, &header.layout)
 }
 
 /// An upper bound of the bytes that encoding holds at once beside the frame, the file included.

@@ -38,6 +38,24 @@ pub enum Over {
     Refuse,
 }
 
+impl Over {
+    /// Whether an item may have so many bytes of `limit`.
+    ///
+    /// # Errors
+    /// `Input` if it is to be refused, with the `--mem` that would do.
+    pub fn admits(self, bytes: u64, limit: u64) -> Result<()> {
+        if bytes <= limit || self == Self::Alone {
+            return Ok(());
+        }
+        Err(Error::input(format!(
+            "needs {} at once, over the {} of --mem; --mem {} would do",
+            show_bytes(bytes),
+            show_bytes(limit),
+            size_for(bytes)
+        )))
+    }
+}
+
 /// How long a wait may oversleep a cancellation.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -203,14 +221,15 @@ impl Budget {
     /// As for `take`.
     pub fn exchange(&self, have: Permit, bytes: u64) -> Result<Permit> {
         let (total, limit) = (self.shared.total, self.shared.limit);
-        if bytes > limit && self.over == Over::Refuse {
-            return Err(Error::input(format!(
-                "needs {} at once, over the {} of --mem; --mem {} would do",
+        self.over.admits(bytes, limit).map_err(|error| match self.share {
+            Share::Frames => error,
+            // What the item will need besides, nobody knows yet.
+            Share::Ahead => Error::input(format!(
+                "the file alone is {}, over the {} of --mem",
                 show_bytes(bytes),
-                show_bytes(limit),
-                size_for(bytes)
-            )));
-        }
+                show_bytes(limit)
+            )),
+        })?;
         let ours = have.from.as_ref().is_some_and(|from| Arc::ptr_eq(from, &self.shared));
         let own = if ours { have.bytes } else { 0 };
         let queue = self.share as usize;

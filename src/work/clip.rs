@@ -255,7 +255,8 @@ impl Work for ClipWork {
         let coded = match packet.outcome.as_deref() {
             Ok([Part { payload: Payload::Bytes(bytes), .. }]) => {
                 let header = self.decode.as_ref().map(|(header, _)| header);
-                let decoder = header.map_or(0, |h| codec::decoded_peak(bytes, h));
+                let decoder =
+                    header.map_or(0, |h| codec::decoded_peak(bytes, bytes.len() as u64, h));
                 bytes.len() as u64 + decoder
             }
             _ => 0,

@@ -56,12 +56,19 @@ impl StillWork {
         Ok((header, plan))
     }
 
-    /// The most bytes that a picture holds at once, its own coded ones included.
-    pub fn peak_bytes(&self, bytes: &[u8], header: &Header, plan: &Plan, bands: Bands<'_>) -> u64 {
+    /// The most bytes that a picture of `coded` bytes holds at once, those included. `head` is the
+    /// file, or as much of it as `header` was read from.
+    pub fn peak_bytes(
+        &self,
+        (head, coded): (&[u8], u64),
+        header: &Header,
+        plan: &Plan,
+        bands: Bands<'_>,
+    ) -> u64 {
         let threads = bands.most_threads(self.threads);
-        let coded = bytes.len() as u64;
         // The decoder's frame is the plan's input; each is counted once.
-        let decoder = codec::decoded_peak(bytes, header).saturating_sub(header.layout.bytes());
+        let decoder =
+            codec::decoded_peak(head, coded, header).saturating_sub(header.layout.bytes());
         coded
             + decoder
             + plan.peak_bytes(threads)
@@ -132,7 +139,7 @@ impl Work for StillWork {
     fn peak(&self, packet: &Packet, bands: Bands<'_>) -> Result<u64> {
         let bytes = bytes(packet)?;
         let (header, plan) = self.plan(bytes)?;
-        Ok(self.peak_bytes(bytes, &header, &plan, bands))
+        Ok(self.peak_bytes((bytes, bytes.len() as u64), &header, &plan, bands))
     }
 
     fn process(&self, _: usize, mut packet: Packet, bands: Bands<'_>) -> Packet {

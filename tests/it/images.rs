@@ -461,7 +461,7 @@ fn names_give_no_orders_to_a_terminal() {
     }
     for mode in ["threads", "processes"] {
         let runs = [
-            place.line(&format!("images in -o {mode} -n -v")).code(0),
+            place.line(&format!("images in -o {mode} -n -v")).code(1),
             place.line(&format!("images in -o {mode} -v --mode {mode} --progress plain")).code(1),
             place.line(&format!("images in -o {mode} --resume")).code(1),
             place.line(&format!("images in -o {mode}")).code(2),
@@ -694,6 +694,27 @@ fn limits_name_their_option() {
         let size = would_do.split_whitespace().next().expect("a size");
         place.line(&format!("{line} {size} -y")).code(0);
     }
+}
+
+#[test]
+fn a_dry_run_says_what_would_fail() {
+    let place = six();
+    place.png("in/big.png", 900, 900, 1);
+    place.line("images in/big.png -o in/large.jpg --quality 100").code(0);
+    let large = place.path("in/large.jpg").metadata().expect("a file").len();
+    assert!(large > 256 << 10, "more than a dry run reads of it first: {large}");
+    let line = "images in -o out -f gblur=2 --mem 5M";
+    let said = |output: &str, before: &str| -> Vec<String> {
+        let lines = output.lines().filter(|l| l.contains("of --mem"));
+        let mut lines: Vec<String> =
+            lines.map(|l| l.replacen(before, "", 1).trim().to_owned()).collect();
+        lines.sort();
+        lines
+    };
+    let dry = place.line(&format!("{line} -n")).code(1);
+    let run = place.line(line).code(1);
+    let (dry, run) = (said(&dry.stderr, "would fail "), said(&run.stderr, "failed "));
+    assert_eq!((dry.len(), dry), (2, run));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::super::value::{self, Counts, Mem};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Pixels and formats")]
 pub struct ChainArgs {
-    /// Filters in ffmpeg's syntax, like eq=contrast=1.15,gblur=3; without it pixels pass unchanged
+    /// Filters in ffmpeg's syntax, like eq=contrast=1.15,gblur=3; without it pixels pass as they are, and are coded again
     #[arg(short, long, visible_alias = "vf", value_name = "CHAIN", allow_hyphen_values = true)]
     pub filter: Option<String>,
 }
@@ -57,7 +57,8 @@ pub struct PixelArgs {
     /// Refuse pictures with more pixels than this [default: 100M]
     #[arg(long, value_name = "N", value_parser = value::pixels)]
     pub max_pixels: Option<u64>,
-    /// Give up a picture after so much computing, like 500ms or 2m [default: 60s]
+    /// Give up a picture that took so much computing, like 500ms or 2m; looked at between decoding,
+    /// filtering and encoding [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = value::duration)]
     pub timeout: Option<Duration>,
     /// Decode JPEG at 1/2, 1/4 or 1/8 of its size where the chain starts with a strong resize

@@ -150,7 +150,7 @@ impl Animation {
         let [whole, unpacked] = [canvas, largest].map(|size| Layout::new(size, Model::Rgba, depth));
         let (whole, unpacked) = (whole?, unpacked?);
         let mut ticks = common.ticks();
-        let decoding = unpacked.bytes() + (kind.format.codec().decode_scratch)(&[], &unpacked);
+        let decoding = unpacked.bytes() + (kind.format.codec().decode_scratch)(&[], 0, &unpacked);
         Ok(Some(Self {
             limits: *limits,
             format: kind.format,

@@ -261,8 +261,8 @@ pub fn encode_bound(layout: &Layout) -> u64 {
 ///
 /// # Errors
 /// As [`header`].
-pub fn decoder_bytes(bytes: &[u8]) -> Result<u64> {
-    let segments = Segments::parse(bytes)?;
+pub fn decoder_bytes(head: &[u8], size: u64) -> Result<u64> {
+    let segments = Segments::parse(head)?;
     let sof = &segments.sof;
     let most =
         |f: fn(&segments::Component) -> u8| sof.components.iter().map(f).max().map_or(1, u64::from);
@@ -274,7 +274,7 @@ pub fn decoder_bytes(bytes: &[u8]) -> Result<u64> {
     let kept = segments.several_scans || sof.process == Process::Progressive;
     let coefficients = if kept { 2 * samples } else { 0 };
     let inks = if sof.components.len() == 4 { 4 * sof.size.pixels() } else { 0 };
-    let mended = bytes.len() as u64 + 2;
+    let mended = size + 2;
     Ok(coefficients + inks + mended + backend::scratch_bytes(samples))
 }
 

@@ -461,12 +461,12 @@ fn decoding_is_charged_for_what_it_keeps_beside_the_frame() {
     let bytes = |progressive| {
         let options = EncodeOptions { progressive, ..EncodeOptions::default() };
         let file = coded(&frame, &options);
-        decoder_bytes(&file).unwrap() - file.len() as u64
+        decoder_bytes(&file, file.len() as u64).unwrap() - file.len() as u64
     };
     // 3x2 macroblocks of six blocks of 64 coefficients, two bytes each.
     assert_eq!(bytes(true) - bytes(false), 6 * 6 * 64 * 2);
     let inks = [1, 2, 3, 4].map(|id| part(id, (1, 1), 30));
-    assert!(decoder_bytes(&flat(size, &inks, &[])).unwrap() >= 4 * size.pixels());
+    assert!(decoder_bytes(&flat(size, &inks, &[]), 0).unwrap() >= 4 * size.pixels());
     assert!(encode_bound(frame.layout()) >= coded(&frame, &EncodeOptions::default()).len() as u64);
     assert_eq!(encode_bound(frame.layout()), 48 * 32 * 3 + 2048);
 }
