@@ -116,18 +116,24 @@ pub fn store_on(isa: Isa, values: &[f32], out: RowMut<'_>) {
 pub fn fill(chain: &mut dyn Rows, bands: &mut [(usize, PlaneMut<'_>)]) {
     let isa = Isa::best();
     let first: Vec<usize> = bands.iter().map(|(y, _)| *y).collect();
-    let steps = bands.iter().map(|(_, band)| band.shape().height).max().unwrap_or(0);
+    let heights: Vec<usize> = bands.iter().map(|(_, band)| band.shape().height).collect();
     let longest = bands.iter().map(|(_, band)| band.shape().row()).max().unwrap_or(0);
     let mut buffer = vec![0.0; longest];
     chain.begin(&first);
+    in_step(&heights, |plane, y| {
+        let (first, band) = &mut bands[plane];
+        let values = &mut buffer[..band.shape().row()];
+        chain.row(plane, *first + y, values);
+        store_on(isa, values, band.row(y));
+    });
+}
+
+/// Calls `row` for each row of planes of these heights, planes in step.
+pub(in crate::kernel) fn in_step(heights: &[usize], mut row: impl FnMut(usize, usize)) {
+    let steps = heights.iter().copied().max().unwrap_or(0);
     for step in 0..steps {
-        for (plane, (first, band)) in bands.iter_mut().enumerate() {
-            let height = band.shape().height;
-            for y in step * height / steps..(step + 1) * height / steps {
-                let values = &mut buffer[..band.shape().row()];
-                chain.row(plane, *first + y, values);
-                store_on(isa, values, band.row(y));
-            }
+        for (plane, height) in heights.iter().enumerate() {
+            (step * height / steps..(step + 1) * height / steps).for_each(|y| row(plane, y));
         }
     }
 }

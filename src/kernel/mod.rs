@@ -16,6 +16,7 @@ mod lined;
 pub mod load;
 pub mod lookup;
 mod network;
+mod over;
 pub mod pick;
 pub mod planar;
 pub mod point;
@@ -42,6 +43,7 @@ pub use dispatch::Isa;
 pub use grid::Grid;
 pub use load::{ClampRows, Load, fill, store};
 pub use lookup::{Lookup, Precision};
+pub use over::fill_over;
 pub use pick::PickRows;
 pub use planar::{PlanarPoint, TakePlane};
 pub use point::{PointRows, Step};
@@ -59,8 +61,8 @@ pub use window::{Placement, WindowRows};
 ///
 /// A band of output rows is computed by a fresh chain, so no value may depend on where a band
 /// starts. Planes of equal shape are asked for the same rows, but not in step: one plane may
-/// run ahead of another by any amount.
-pub trait Rows: Send {
+/// run ahead of another by any amount. A chain stays on the thread that made it.
+pub trait Rows {
     /// Says the first row that will be asked for, plane by plane, before any is. Nodes pass it
     /// on, less their halo. A chain that was never told gives the same rows, but a `Lower` in
     /// it has to begin at row 0.

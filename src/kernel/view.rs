@@ -175,6 +175,29 @@ impl<'a> PlaneMut<'a> {
         }
     }
 
+    /// True if its samples are bytes.
+    pub(in crate::kernel) const fn is_bytes(&self) -> bool {
+        matches!(self.codes, CodesMut::U8(_))
+    }
+
+    /// Takes its first row away.
+    pub(in crate::kernel) fn take_row(&mut self) -> Option<RowMut<'a>> {
+        fn first<'a, T>(rows: &mut &'a mut [T], stride: usize, len: usize) -> &'a mut [T] {
+            let all = std::mem::take(rows);
+            // The last row of a plane need not be padded to the stride.
+            let (row, rest) = all.split_at_mut(stride.min(all.len()));
+            *rows = rest;
+            &mut row[..len]
+        }
+        let (stride, len) = (self.stride, self.shape.row());
+        self.shape.height = self.shape.height.checked_sub(1)?;
+        Some(match &mut self.codes {
+            CodesMut::U8(v) => RowMut::U8(first(v, stride, len)),
+            CodesMut::U16(v) => RowMut::U16 { row: first(v, stride, len), max: self.max },
+            CodesMut::F32(v) => RowMut::F32(first(v, stride, len)),
+        })
+    }
+
     /// The first `rows` rows (0..=height) and the rest: bands that threads fill side by side.
     pub fn split_at(self, rows: usize) -> (Self, Self) {
         assert!(rows <= self.shape.height, "a band is cut inside itself");

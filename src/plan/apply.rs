@@ -5,7 +5,7 @@ use super::bands::{self, Band, Bands};
 use super::lower::{Head, Segment};
 use crate::error::{Error, Result};
 use crate::frame::{BufferPool, Frame, Siting};
-use crate::kernel::{BoxRows, Load, PlaneMut, RotateRows, Slab, TurnRows, View, fill};
+use crate::kernel::{BoxRows, Load, PlaneMut, RotateRows, Slab, TurnRows, View, fill, fill_over};
 
 impl Plan {
     /// The chain's result for one frame. The bytes are the same for any `bands`. Errors: the
@@ -23,6 +23,11 @@ impl Plan {
         }
         let mut between: Option<Slab> = None;
         let (last, first) = self.program.segments.split_last().expect("there is always one");
+        if self.program.over && last.bands(bands.threads()) == 1 {
+            let mut frame = frame;
+            fill_over(PlaneMut::all(&mut frame), |load| last.chain(load));
+            return Ok(frame);
+        }
         let mut input = Some(frame);
         for segment in first {
             let mut slab = Slab::new(&segment.shapes, self.program.wide);
@@ -63,7 +68,7 @@ fn run(
 
 /// Computes one band with a chain of row producers of its own.
 fn compute(segment: &Segment, views: &[View<'_>], mut band: Band<'_>) {
-    let mut chain: BoxRows<'_> = match &segment.head {
+    let head: BoxRows<'_> = match &segment.head {
         Head::Rows => Box::new(Load::new(views.to_vec())),
         Head::Turn(turn) => Box::new(TurnRows::new(views.to_vec(), *turn)),
         Head::Rotate { degrees, fill, kernel } => {
@@ -72,8 +77,5 @@ fn compute(segment: &Segment, views: &[View<'_>], mut band: Band<'_>) {
             Box::new(RotateRows::new(views, *degrees, shapes, Siting::Center, fill, *kernel))
         }
     };
-    for make in &segment.makes {
-        chain = make(chain);
-    }
-    fill(&mut *chain, &mut band);
+    fill(&mut *segment.chain(head), &mut band);
 }

@@ -230,11 +230,12 @@ impl Plan {
 
     /// The most bytes that are held at once while a frame is computed: input, intermediates,
     /// output, and the rows around the one being made, in each of the bands that `threads`
-    /// threads compute side by side; 1 for [`Bands::One`]. What works in place has no output of
-    /// its own.
+    /// threads compute side by side; 1 for [`Bands::One`]. What is written over what comes has no
+    /// output of its own.
     pub fn peak_bytes(&self, threads: usize) -> u64 {
         let pictures = match &self.program.direct {
             Some(_) => self.input.bytes().max(self.output.bytes()),
+            None if self.program.over && threads == 1 => self.input.bytes(),
             None => self.input.bytes() + self.output.bytes(),
         };
         pictures + self.program.intermediate_bytes() + self.program.held_bytes(threads)

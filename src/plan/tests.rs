@@ -458,7 +458,8 @@ fn box_blur(radius: f64) -> Op {
 #[test]
 fn the_peak_counts_the_rows_of_a_wide_blur() {
     let layout = layout(100, 80, Model::Rgb, Depth::U8);
-    let peak = |ops: &[Op]| plan(ops, layout, Media::Still).peak_bytes(1) - 2 * layout.bytes();
+    // On one thread the result is written over the picture.
+    let peak = |ops: &[Op]| plan(ops, layout, Media::Still).peak_bytes(1) - layout.bytes();
     let (row, picture) = (100 * 3 * 4, 100 * 80 * 3 * 4);
     // Five rows for the first of eight, one more for each other, all with room to begin where a
     // line of the cache does, the eight, and a padded one of 104 pixels: words, then floats.
@@ -479,7 +480,8 @@ fn the_peak_counts_the_rows_that_wait_for_other_planes() {
     let held = |ops: &[&Op]| {
         let ops: Vec<Op> = ops.iter().map(|op| (*op).clone()).collect();
         let plan = plan(&ops, from, Media::Still);
-        plan.peak_bytes(1) - plan.input().bytes() - plan.output().bytes()
+        let output = if plan.output() == plan.input() { 0 } else { plan.output().bytes() };
+        plan.peak_bytes(1) - plan.input().bytes() - output
     };
     let to = Size::new(8, 16);
     let resize = Op::Geometry(Geometry::Resize { to, kernel: Kernel::Lanczos3 });
@@ -505,7 +507,8 @@ fn the_peak_counts_every_band_and_bands_are_worth_their_halo() {
     let layout = layout(10, 3000, Model::Gray, Depth::U8);
     let held = |radius: f64, threads: usize| {
         let plan = plan(&[box_blur(radius)], layout, Media::Still);
-        plan.peak_bytes(threads) - 2 * layout.bytes()
+        let pictures = if threads == 1 { 1 } else { 2 };
+        plan.peak_bytes(threads) - pictures * layout.bytes()
     };
     for (radius, threads, bands) in
         [(2.0, 1, 1), (2.0, 2, 2), (2.0, 8, 8), (2.0, 999, 46), (200.0, 999, 3), (800.0, 999, 1)]

@@ -61,6 +61,12 @@ impl Blur {
         self.reach(shapes).into_iter().map(|reach| 2 * reach + BATCH).collect()
     }
 
+    /// True if values in 0..=1 stay there to the last bit.
+    pub fn stays_inside(&self, shapes: &[PlaneShape]) -> bool {
+        let words = |blur: &PlaneBlur| matches!(blur.down, Down::Words(_));
+        self.planes(shapes).iter().flatten().all(words)
+    }
+
     /// How a plane is averaged along its rows, and then along its columns.
     fn form(&self, x: &Taps, y: &Taps, original: Original) -> (Form, Down) {
         if (self.numbers, original) == (Numbers::Bytes, Original::Drop)

@@ -155,10 +155,10 @@ per_isa! {
         }
     }
 
-    /// 128ths of codes to unit codes.
+    /// 128ths of codes to unit codes, in 0..=1 whatever products have lost.
     pub(super) fn reals(row: &[i16], out: &mut [f32]) {
         for (o, &v) in out.iter_mut().zip(row) {
-            *o = f32::from(v) * (1.0 / (255.0 * 128.0));
+            *o = f32::from(v.clamp(0, 255 * 128)) * (1.0 / (255.0 * 128.0));
         }
     }
 }

@@ -20,7 +20,8 @@ struct Selection {
 }
 
 impl Lowering {
-    pub(super) fn area(&mut self, area: &Area, rep: &Rep) {
+    /// True if what leaves needs no clamp.
+    pub(super) fn area(&mut self, area: &Area, rep: &Rep) -> bool {
         let shapes = rep.shapes();
         let premultiplied = area.channels == Channels::Each && rep.alpha;
         let luma_of_rgb = area.channels == Channels::Luma && rep.kind == Kind::Rgb;
@@ -39,16 +40,18 @@ impl Lowering {
                 _ => Selection { planes: 1, mask: Components::COLOR },
             },
         };
-        self.area_kind(&area.kind, selection, &shapes);
+        let inside = self.area_kind(&area.kind, selection, &shapes);
         if luma_of_rgb {
             self.matrix(color::rgb_from_ycbcr(Matrix::Bt601), &shapes);
         }
         if premultiplied {
             self.unpremultiply(&shapes);
         }
+        inside && !luma_of_rgb && !premultiplied
     }
 
-    fn area_kind(&mut self, kind: &AreaKind, selection: Selection, shapes: &[PlaneShape]) {
+    /// True if values that are clamped stay so.
+    fn area_kind(&mut self, kind: &AreaKind, selection: Selection, shapes: &[PlaneShape]) -> bool {
         let Selection { planes, mask } = selection;
         let enabled: Vec<bool> = (0..shapes.len()).map(|i| i < planes).collect();
         let numbers = self.class.numbers();
@@ -56,9 +59,9 @@ impl Lowering {
         let rows =
             |rows: usize| enabled.iter().map(|on| if *on { rows } else { 1 }).collect::<Vec<_>>();
         match kind.clone() {
-            AreaKind::Blur { x, y } => self.blur((x, y), None, selection, owned),
+            AreaKind::Blur { x, y } => return self.blur((x, y), None, selection, owned),
             AreaKind::Unsharp { x, y, amount } => {
-                self.blur((x, y), Some(amount as f32), selection, owned);
+                return self.blur((x, y), Some(amount as f32), selection, owned);
             }
             AreaKind::Convolve { width, height, weights, bias } => {
                 self.last().halo += height - 1;
@@ -96,8 +99,10 @@ impl Lowering {
                 self.push(owned.clone(), move |up| {
                     Box::new(RankRows::new(up, &owned, &radii, fraction, numbers, mask))
                 });
+                return true;
             }
         }
+        false
     }
 
     fn blur(
@@ -106,7 +111,7 @@ impl Lowering {
         unsharp: Option<f32>,
         selection: Selection,
         shapes: Vec<PlaneShape>,
-    ) {
+    ) -> bool {
         let precision = self.class.precision();
         let numbers = if self.is_fresh() { Numbers::Bytes } else { self.class.numbers() };
         let taps: Vec<Option<(Taps, Taps)>> = shapes
@@ -123,7 +128,9 @@ impl Lowering {
         segment.held += blur.held_bytes(&shapes);
         let reach = blur.reach(&shapes).into_iter().zip(&shapes).map(|(rows, s)| rows << s.shift_y);
         segment.halo += 2 * reach.max().unwrap_or(0);
+        let inside = blur.stays_inside(&shapes);
         self.push(shapes.clone(), move |up| Box::new(BlurRows::new(up, &shapes, &blur)));
+        inside
     }
 
     fn matrix(&mut self, m: Affine3, shapes: &[PlaneShape]) {

@@ -11,7 +11,7 @@ use super::direct::{Direct, Steps};
 use super::passes::{Kind, Pass, Path, Rep, Run};
 use super::run::{Fused, OnPlanes};
 use super::tables::Class;
-use crate::filter::{Curve, Dihedral, Kernel};
+use crate::filter::{Curve, Dihedral, Geometry, Kernel};
 use crate::frame::{Depth, Layout, PlaneShape, Siting};
 use crate::kernel::{
     BoxRows, ClampRows, Flatten, Lift, Lower, PickRows, PlanarPoint, PointRows, Precision, Sited,
@@ -51,6 +51,9 @@ pub(super) struct Program {
     pub wide: Wide,
     /// A shorter way to the same bytes, where there is one.
     pub direct: Option<Direct>,
+    /// True if a single band may be written over the frame that comes: frames are alike, and pixels
+    /// stay where they are.
+    pub over: bool,
 }
 
 impl Program {
@@ -75,7 +78,8 @@ impl Program {
         let curve = |curve: &Curve| class.gray_step(curve);
         let fused = |fused: &[Fused]| class.steps(fused);
         let direct = Direct::of(passes, input, output, &Steps { curve: &curve, fused: &fused });
-        Self { segments: lowering.segments, wide, direct }
+        let moves = passes.iter().any(|pass| matches!(pass, Pass::Geometry { .. }));
+        Self { segments: lowering.segments, wide, direct, over: input == output && !moves }
     }
 
     /// Bytes of the whole pictures between segments that live at the same time: two at most.
@@ -109,6 +113,11 @@ impl Segment {
     /// How many bands `threads` threads cut it into. It changes no result.
     pub fn bands(&self, threads: usize) -> usize {
         bands::count(self.shapes[0].height, self.halo, threads)
+    }
+
+    /// The chain of its producers.
+    pub fn chain<'a>(&self, head: BoxRows<'a>) -> BoxRows<'a> {
+        self.makes.iter().fold(head, |chain, make| make(chain))
     }
 
     fn untouched(&self) -> bool {
@@ -185,22 +194,23 @@ impl Lowering {
     fn pass(&mut self, pass: &Pass, last: bool) {
         match pass {
             Pass::Run(run) => match &run.path {
-                Path::Pixels(fused) => return self.pixels(run, fused, last),
+                Path::Pixels(fused) => self.pixels(run, fused, last),
                 path => {
                     self.clamp();
                     self.run(path, run.to.kind, run.to.shapes());
+                    self.unclamped = true;
                 }
             },
             Pass::Area { area, rep } => {
                 self.clamp();
-                self.area(area, rep);
+                self.unclamped = !self.area(area, rep);
             }
             Pass::Geometry { geometry, from, to } => {
                 self.clamp();
                 self.geometry(geometry, from, to);
+                self.unclamped = !matches!(geometry, Geometry::Crop { .. } | Geometry::Turn(_));
             }
         }
-        self.unclamped = true;
     }
 
     /// True where rows are still the 8-bit codes of the frame that comes.
