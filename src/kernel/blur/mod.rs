@@ -274,12 +274,14 @@ mod tests {
 
     #[test]
     fn words_are_near_their_sums() {
-        for (window, s) in [
-            (Window::Gaussian { sigma: 0.5 }, shape(300, 70, 1)),
-            (Window::Gaussian { sigma: 1.5 }, shape(171, 47, 1)),
-            (Window::Gaussian { sigma: 3.0 }, shape(83, 61, 3)),
-            (Window::Gaussian { sigma: 3.8 }, shape(45, 40, 4)),
-            (Window::Box { width: 31.0 }, shape(141, 61, 1)),
+        let gaussian = |sigma| (Window::Gaussian { sigma }, 0.045, 0.012);
+        for ((window, limit, mean_limit), s) in [
+            (gaussian(0.5), shape(300, 70, 1)),
+            (gaussian(1.5), shape(171, 47, 1)),
+            (gaussian(3.0), shape(83, 61, 3)),
+            (gaussian(3.8), shape(45, 40, 4)),
+            // Its products are all alike, and so is what they lose.
+            ((Window::Box { width: 31.0 }, 0.07, 0.025), shape(141, 61, 1)),
         ] {
             let blur = of_bytes(window, Components::ALL, None);
             assert!(in_words(&blur, s));
@@ -295,7 +297,7 @@ mod tests {
                 };
                 let most = off.iter().fold(0.0f64, |most, v| most.max(v.abs()));
                 let (rms, bias) = (mean(&|v| v * v).sqrt(), mean(&|v| v));
-                assert!(most < 0.07 && rms < 0.03, "{window:?}: at most {most}, {rms}");
+                assert!(most < limit && rms < mean_limit, "{window:?}: at most {most}, {rms}");
                 assert!(bias.abs() < 0.002, "{window:?}: {bias} on average");
             }
         }
