@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn words_are_near_their_sums() {
-        let gaussian = |sigma| (Window::Gaussian { sigma }, 0.045, 0.012);
+        let gaussian = |sigma| (Window::Gaussian { sigma }, 0.045, 0.016);
         for ((window, limit, mean_limit), s) in [
             (gaussian(0.5), shape(300, 70, 1)),
             (gaussian(1.5), shape(171, 47, 1)),
