@@ -180,9 +180,10 @@ fn limits(report: &Report) -> String {
             "\nnote: runs of {shortest:.2} s are mostly start and end; give more or larger inputs\n"
         );
     }
-    for row in &report.results {
+    for row in report.results.iter().filter(|row| row.median >= TELLING_SECONDS) {
         let works = |s: &&StageShare| s.name == StageName::Work;
-        let had_work = row.stages.iter().find(works).map_or(0.0, |s| s.busy * s.threads as f64);
+        let threads = |s: &StageShare| s.threads.min(report.lumaloom.cores) as f64;
+        let had_work = row.stages.iter().find(works).map_or(0.0, |s| s.busy * threads(s));
         if row.cores_busy < GIVEN * had_work {
             let _ = write!(
                 out,
@@ -307,6 +308,11 @@ threads        1  2.000 ± 0.100      24.0  12.0        0.20          1.60     1
         let said = text(&report);
         let note = "threads, -j 2: there was work for 1.5 cores, and it got 0.9; something else";
         assert!(said.contains(note), "{said}");
+        report.results[2].median = 0.1;
+        assert!(!text(&report).contains("something else"), "a short run tells nothing");
+        let mut crowded = example();
+        crowded.results[2].stages.iter_mut().for_each(|s| s.threads = 8);
+        assert!(!text(&crowded).contains("something else"), "there are two cores");
     }
 
     #[test]

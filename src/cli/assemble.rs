@@ -138,3 +138,29 @@ fn leave(error: &Error) {
     say::error(error);
     std::process::exit(i32::from(code(error.kind())));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::SplitArg;
+
+    #[test]
+    fn the_largest_come_first_where_several_threads_share_a_run_that_goes_on() {
+        let item = |size| Item { size, ..Item::default() };
+        let sizes = |mode, threads, on_error| -> Vec<u64> {
+            let pool = Pool { threads, asked: threads, split: SplitArg::Auto, mem: Mem::Auto };
+            let items = in_turn(vec![item(1), item(3), item(2)], (mode, &pool), on_error);
+            items.iter().map(|item| item.size).collect()
+        };
+        let (by_size, listed) = ([3, 2, 1], [1, 3, 2]);
+        for (mode, threads, on_error, due) in [
+            (ModeArg::Threads, 2, OnError::Continue, by_size),
+            (ModeArg::Processes, 2, OnError::Continue, by_size),
+            (ModeArg::Inline, 2, OnError::Continue, listed),
+            (ModeArg::Threads, 1, OnError::Continue, listed),
+            (ModeArg::Threads, 2, OnError::Stop, listed),
+        ] {
+            assert_eq!(sizes(mode, threads, on_error), due, "{mode:?} {threads} {on_error:?}");
+        }
+    }
+}

@@ -84,19 +84,19 @@ fn plans(job: &Job, items: &[Item]) -> usize {
     let (mut most, mut would_fail) = (0, 0);
     let memory = assemble::memory(job.pool.mem);
     for item in items {
-        let planned = planned(&work, item, bands);
-        let fits = |(_, _, peak): &Planned| memory.over.admits(*peak, memory.mem);
-        match planned.and_then(|planned| fits(&planned).map(|()| planned)) {
+        let refused = match planned(&work, item, bands) {
             Ok((picture, plan, peak)) => {
                 most = most.max(peak);
                 let group = groups.entry((picture, plan)).or_default();
                 group.pictures += 1;
                 group.peak_bytes = group.peak_bytes.max(peak);
+                memory.over.admits(peak, memory.mem)
             }
-            Err(error) => {
-                would_fail += 1;
-                say::line(&format!("would fail {}: {error}", shown(&item.input)));
-            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = refused {
+            would_fail += 1;
+            say::line(&format!("would fail {}: {error}", shown(&item.input)));
         }
     }
     for ((picture, plan), group) in &groups {

@@ -253,7 +253,8 @@ impl Snapshot {
             parts.push(format!("{rate:.1} {}s/s", self.unit.noun()));
             parts.push(format!("{:.1} MP/s", self.pixels as f64 / 1e6 / seconds));
             if expected > 0 {
-                // A large picture takes longer than a small one, and large ones come first.
+                // A large picture takes longer than a small one, and large ones come first. Bytes are
+                // no pixels: where formats are mixed this is off.
                 let (of, all) = if self.bytes > 0 && self.taken > 0 {
                     (self.taken, self.bytes)
                 } else {

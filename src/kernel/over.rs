@@ -14,7 +14,7 @@ use super::{BoxRows, Rows};
 type Places<'a> = Rc<RefCell<Vec<VecDeque<RowMut<'a>>>>>;
 
 /// Rows of planes as unit codes, which become places as they are read.
-struct Over<'a> {
+struct Vacating<'a> {
     planes: Vec<Reading<'a>>,
     places: Places<'a>,
     isa: Isa,
@@ -30,7 +30,7 @@ struct Reading<'a> {
     lent: Option<RowMut<'a>>,
 }
 
-impl<'a> Over<'a> {
+impl<'a> Vacating<'a> {
     fn new(planes: Vec<PlaneMut<'a>>, places: Places<'a>) -> Self {
         let planes = planes.into_iter().map(|rest| Reading { rest, next: 0, lent: None });
         Self { planes: planes.collect(), places, isa: Isa::best() }
@@ -48,7 +48,7 @@ impl<'a> Over<'a> {
     }
 }
 
-impl Rows for Over<'_> {
+impl Rows for Vacating<'_> {
     fn begin(&mut self, _first: &[usize]) {}
 
     fn row(&mut self, plane: usize, y: usize, out: &mut [f32]) {
@@ -69,7 +69,7 @@ impl Rows for Over<'_> {
     }
 }
 
-impl Drop for Over<'_> {
+impl Drop for Vacating<'_> {
     /// Nothing more is read.
     fn drop(&mut self) {
         for (plane, places) in self.planes.iter_mut().zip(&mut *self.places.borrow_mut()) {
@@ -88,7 +88,7 @@ pub fn fill_over<'a>(planes: Vec<PlaneMut<'a>>, chain: impl FnOnce(BoxRows<'a>) 
     let rows = shapes.iter().map(|_| VecDeque::new()).collect();
     let places: Places<'a> = Rc::new(RefCell::new(rows));
     let mut waiting: Vec<VecDeque<Vec<f32>>> = shapes.iter().map(|_| VecDeque::new()).collect();
-    let mut chain = chain(Box::new(Over::new(planes, places.clone())));
+    let mut chain = chain(Box::new(Vacating::new(planes, places.clone())));
     let place = |plane: usize| places.borrow_mut()[plane].pop_front();
     let write = |plane: usize, waiting: &mut VecDeque<Vec<f32>>| {
         while !waiting.is_empty()
@@ -203,7 +203,7 @@ mod tests {
     fn a_row_is_read_once() {
         let mut frame = noise(Model::Gray, Depth::U8);
         let places: Places<'_> = Rc::new(RefCell::new(vec![VecDeque::new()]));
-        let mut over = Over::new(PlaneMut::all(&mut frame), places);
+        let mut over = Vacating::new(PlaneMut::all(&mut frame), places);
         assert!(over.bytes(0, 3).is_some());
         over.bytes(0, 3);
     }

@@ -111,7 +111,9 @@ impl<'a> TakePlane<'a> {
 
 impl Rows for TakePlane<'_> {
     fn begin(&mut self, first: &[usize]) {
-        self.up.begin(&vec![first[0]; self.planes]);
+        let mut all = vec![usize::MAX; self.planes];
+        all[self.plane] = first[0];
+        self.up.begin(&all);
     }
 
     fn row(&mut self, _plane: usize, y: usize, out: &mut [f32]) {

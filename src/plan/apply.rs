@@ -21,9 +21,11 @@ impl Plan {
         if let Some(direct) = &self.program.direct {
             return direct.apply(frame, self.output, bands, pool);
         }
+        // Once: others may come into the pool or leave it meanwhile.
+        let threads = bands.threads();
         let mut between: Option<Slab> = None;
         let (last, first) = self.program.segments.split_last().expect("there is always one");
-        if self.program.over && last.bands(bands.threads()) == 1 {
+        if self.program.in_place && last.bands(threads) == 1 {
             let mut frame = frame;
             fill_over(PlaneMut::all(&mut frame), |load| last.chain(load));
             return Ok(frame);
@@ -32,7 +34,9 @@ impl Plan {
         for segment in first {
             let mut slab = Slab::new(&segment.shapes, self.program.wide);
             let views = views(input.as_ref(), between.as_ref());
-            run(segment, slab.planes_mut(), bands, &|band| compute(segment, &views, band));
+            run(segment, slab.planes_mut(), (bands, threads), &|band| {
+                compute(segment, &views, band)
+            });
             between = Some(slab);
             if let Some(frame) = input.take() {
                 frame.recycle(pool);
@@ -40,7 +44,9 @@ impl Plan {
         }
         let mut output = Frame::from_pool(self.output, pool);
         let views = views(input.as_ref(), between.as_ref());
-        run(last, PlaneMut::all(&mut output), bands, &|band| compute(last, &views, band));
+        run(last, PlaneMut::all(&mut output), (bands, threads), &|band| {
+            compute(last, &views, band)
+        });
         if let Some(frame) = input.take() {
             frame.recycle(pool);
         }
@@ -59,10 +65,10 @@ fn views<'a>(frame: Option<&'a Frame>, slab: Option<&'a Slab>) -> Vec<View<'a>> 
 fn run(
     segment: &Segment,
     out: Vec<PlaneMut<'_>>,
-    bands: Bands<'_>,
+    (bands, threads): (Bands<'_>, usize),
     compute: &(dyn Fn(Band<'_>) + Sync),
 ) {
-    let tasks = bands::split(&segment.shapes, out, segment.bands(bands.threads()));
+    let tasks = bands::split(&segment.shapes, out, segment.bands(threads));
     bands.map(tasks, compute);
 }
 

@@ -235,7 +235,7 @@ impl Plan {
     pub fn peak_bytes(&self, threads: usize) -> u64 {
         let pictures = match &self.program.direct {
             Some(_) => self.input.bytes().max(self.output.bytes()),
-            None if self.program.over && threads == 1 => self.input.bytes(),
+            None if self.program.in_place && threads == 1 => self.input.bytes(),
             None => self.input.bytes() + self.output.bytes(),
         };
         pictures + self.program.intermediate_bytes() + self.program.held_bytes(threads)

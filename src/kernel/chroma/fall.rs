@@ -59,11 +59,15 @@ impl Fall {
     /// Says the first row of each plane that will be asked for; the answer is the first full row
     /// that this takes.
     pub fn begin(&mut self, first: &[usize]) -> usize {
-        let last = self.shapes[1].height - 1;
-        self.chroma = first[1].min(first[2]).min(last);
-        let source = self.sources(self.chroma).next().unwrap_or(0);
-        self.next = first[0].min(source);
+        self.chroma = first[1].min(first[2]);
+        let source = self.is_chroma_due().then(|| self.sources(self.chroma).next()).flatten();
+        self.next = first[0].min(source.unwrap_or(usize::MAX));
         self.next
+    }
+
+    /// True if chroma is still to be made.
+    fn is_chroma_due(&self) -> bool {
+        self.chroma < self.shapes[1].height
     }
 
     /// True if full row `y` may be given away as it is, and counts as given: where chroma is at
@@ -92,6 +96,9 @@ impl Fall {
             let spare = self.spare(0);
             self.ready[0].push_back((y, std::mem::replace(&mut self.luma, spare)));
         }
+        if !self.is_chroma_due() {
+            return;
+        }
         let before = self.x.0.unsigned_abs();
         let mut rows = [(); 2].map(|()| self.spare(1));
         for (row, padded) in rows.iter_mut().zip(&mut self.padded) {
@@ -111,8 +118,7 @@ impl Fall {
             }
         }
         self.narrow.push_back((y, rows));
-        while self.chroma < self.shapes[1].height
-            && self.sources(self.chroma).last().is_some_and(|last| last <= y)
+        while self.is_chroma_due() && self.sources(self.chroma).last().is_some_and(|last| last <= y)
         {
             self.finish();
         }
@@ -210,6 +216,29 @@ per_isa! {
     fn add_weighted(row: &[f32], weight: f32, sum: &mut [f32]) {
         for (s, v) in sum.iter_mut().zip(row) {
             *s += v * weight;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Siting;
+    use crate::kernel::testing::planar;
+
+    #[test]
+    fn chroma_that_nobody_asks_for_is_not_kept() {
+        for (h, v) in [(0, 0), (1, 0), (1, 1)] {
+            let s = planar(16, 40, h, v);
+            let sited = Sited { shapes: [s[0], s[1], s[2]], siting: Siting::Left };
+            for (chroma, kept) in [(usize::MAX, false), (0, true)] {
+                let mut fall = Fall::new(sited);
+                fall.begin(&[0, chroma, chroma]);
+                let mut out = [0.0; 16];
+                (0..40).for_each(|y| fall.give(0, y, &mut out, |_, _| {}));
+                let rows = fall.ready.iter().map(VecDeque::len).sum::<usize>() + fall.narrow.len();
+                assert_eq!(rows > 0, kept, "{h} {v}: {rows}");
+            }
         }
     }
 }

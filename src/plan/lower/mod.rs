@@ -53,7 +53,7 @@ pub(super) struct Program {
     pub direct: Option<Direct>,
     /// True if a single band may be written over the frame that comes: frames are alike, and pixels
     /// stay where they are.
-    pub over: bool,
+    pub in_place: bool,
 }
 
 impl Program {
@@ -79,7 +79,7 @@ impl Program {
         let fused = |fused: &[Fused]| class.steps(fused);
         let direct = Direct::of(passes, input, output, &Steps { curve: &curve, fused: &fused });
         let moves = passes.iter().any(|pass| matches!(pass, Pass::Geometry { .. }));
-        Self { segments: lowering.segments, wide, direct, over: input == output && !moves }
+        Self { segments: lowering.segments, wide, direct, in_place: input == output && !moves }
     }
 
     /// Bytes of the whole pictures between segments that live at the same time: two at most.
@@ -251,6 +251,11 @@ impl Lowering {
         let luma =
             (!planes.luma.is_identity()).then(|| self.class.lookup(&planes.luma, (0.0, 1.0)));
         let chroma = planes.chroma_matrix();
+        if chroma.is_some_and(|[cb, cr]| cb[1] != 0.0 || cr[0] != 0.0) && self.together.is_empty() {
+            // It makes both planes of chroma at once, and luma apart.
+            self.make_together(&to);
+            self.together[0] = 0;
+        }
         self.push(to, move |up| Box::new(PlanarPoint::new(up, luma.clone(), chroma)));
     }
 
