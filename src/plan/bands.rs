@@ -142,7 +142,10 @@ mod tests {
         }
         let alone = || {
             let (here, bands) = (std::thread::current().id(), Bands::Spare(&frames));
-            let ids = bands.map(vec![(); 64], |()| std::thread::current().id());
+            let ids = bands.map(vec![(); 16], |()| {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                std::thread::current().id()
+            });
             ids.iter().all(|id| *id == here)
         };
         assert!(pool.install(alone), "no task leaves the thread of a frame in a full pool");
