@@ -34,6 +34,7 @@ pub fn text(report: &Report) -> String {
         out += &aligned(&shares(report));
     }
     out += &limits(report);
+    out += &notes(report);
     out
 }
 
@@ -41,6 +42,7 @@ pub fn text(report: &Report) -> String {
 pub fn markdown(report: &Report) -> String {
     let mut out = piped(&times(report));
     out += &limits(report);
+    out += &notes(report);
     out
 }
 
@@ -144,10 +146,6 @@ fn shares(report: &Report) -> Grid {
     Grid { left: 1, head, rows: report.results.iter().map(row).collect() }
 }
 
-/// Runs shorter than this are mostly starting and stopping: a thread pool and three pipes take
-/// some 10 ms.
-const TELLING_SECONDS: f64 = 0.5;
-
 /// What Amdahl's law says about each mode, in the order in which they were measured.
 fn limits(report: &Report) -> String {
     let mut out = String::new();
@@ -173,6 +171,19 @@ fn limits(report: &Report) -> String {
             "\n{mode}: serial fraction {percent:.1} ± {spread:.1} % (Amdahl's law), {limit}\n"
         );
     }
+    out
+}
+
+/// Runs shorter than this are mostly starting and stopping: a thread pool and three pipes take
+/// some 10 ms.
+const TELLING_SECONDS: f64 = 0.5;
+
+/// Of the time that threads are at work, the least that they get from a machine that is theirs.
+const GIVEN: f64 = 0.85;
+
+/// What keeps the times from telling much: short runs, and cores that something else used.
+fn notes(report: &Report) -> String {
+    let mut out = String::new();
     let shortest = report.results.iter().map(|row| row.median).fold(f64::INFINITY, f64::min);
     if shortest < TELLING_SECONDS {
         let _ = write!(
@@ -195,9 +206,6 @@ fn limits(report: &Report) -> String {
     }
     out
 }
-
-/// Of the time that threads are at work, the least that they get from a machine that is theirs.
-const GIVEN: f64 = 0.85;
 
 /// Columns as wide as their widest cell, two spaces apart.
 pub(crate) fn aligned(grid: &Grid) -> String {

@@ -101,7 +101,7 @@ pub struct ConvolveRows<'a> {
     rows: Surroundings<'a>,
     terms: Terms,
     /// Room for the sums of rows.
-    sum_rows: Vec<Padded>,
+    summed: Vec<Padded>,
     bias: f32,
     mask: Components,
     isa: Isa,
@@ -179,7 +179,7 @@ impl<'a> ConvolveRows<'a> {
         let terms = Terms::new(width, &weights);
         Self {
             rows: Surroundings::new(up, shapes, enabled, (width / 2, height / 2)),
-            sum_rows: terms.sums.iter().map(|_| Padded::default()).collect(),
+            summed: terms.sums.iter().map(|_| Padded::default()).collect(),
             terms,
             bias: bias as f32,
             mask,
@@ -199,24 +199,23 @@ impl<'a> ConvolveRows<'a> {
         &mut self,
     ) -> (&mut Surroundings<'a>, impl FnMut(PlaneShape, &[&Padded], &mut [f32]) + use<'_, 'a>) {
         let (rx, ry) = self.rows.radius;
-        let Self { rows, terms: Terms { sums, places, groups }, sum_rows: made, bias, mask, isa } =
-            self;
+        let Self { rows, terms: Terms { sums, places, groups }, summed, bias, mask, isa } = self;
         let sum = move |shape: PlaneShape, rows: &[&Padded], out: &mut [f32]| {
             let n = shape.components;
             let pad = (rx * n).next_multiple_of(LINE);
             for (index, out) in out.chunks_mut(STRETCH).enumerate() {
                 let (at, len) = (index * STRETCH, out.len());
-                for (sum, made) in sums.iter().zip(&mut *made) {
+                for (sum, summed) in sums.iter().zip(&mut *summed) {
                     let begin = at as isize - pad as isize;
                     let from = |&y: &usize| rows[y].from(begin, len + 2 * pad);
                     let rows: Vec<&[f32]> = sum.iter().map(from).collect();
-                    sum_rows(*isa, &rows, made.whole(pad, len));
+                    sum_rows(*isa, &rows, summed.whole(pad, len));
                 }
                 let part = |&(x, place): &(usize, Place)| {
                     let offset = (x * n) as isize - (rx * n) as isize;
                     match place {
                         Place::Row(y) => rows[y].from(at as isize + offset, len),
-                        Place::Sum(sum) => made[sum].from(offset, len),
+                        Place::Sum(sum) => summed[sum].from(offset, len),
                     }
                 };
                 let parts: Vec<&[f32]> = places.iter().map(part).collect();

@@ -63,9 +63,9 @@ pub use window::{Placement, WindowRows};
 /// starts. Planes of equal shape are asked for the same rows, but not in step: one plane may
 /// run ahead of another by any amount. A chain stays on the thread that made it.
 pub trait Rows {
-    /// Says the first row that will be asked for, plane by plane, before any is; one beyond the last
-    /// if none will be. Nodes pass it on, less their halo. A chain that was never told gives the same rows, but a `Lower` in
-    /// it has to begin at row 0.
+    /// Says the first row that will be asked for, plane by plane, before any is; one beyond the
+    /// last if none will be. Nodes pass it on, less their halo. A chain that was never told gives
+    /// the same rows, but a `Lower` in it has to begin at row 0.
     fn begin(&mut self, first: &[usize]);
 
     /// Writes row `y` of `plane` to `out`, which has exactly a row's length. For each plane,

@@ -91,11 +91,11 @@ pub fn fill_over<'a>(planes: Vec<PlaneMut<'a>>, chain: impl FnOnce(BoxRows<'a>) 
     let mut chain = chain(Box::new(Vacating::new(planes, places.clone())));
     let place = |plane: usize| places.borrow_mut()[plane].pop_front();
     let write = |plane: usize, waiting: &mut VecDeque<Vec<f32>>| {
-        while !waiting.is_empty()
+        while let Some(values) = waiting.front()
             && let Some(row) = place(plane)
-            && let Some(values) = waiting.pop_front()
         {
-            store_on(isa, &values, row);
+            store_on(isa, values, row);
+            waiting.pop_front();
         }
     };
     let longest = shapes.iter().map(|s| s.row()).max().unwrap_or(0);
@@ -106,7 +106,8 @@ pub fn fill_over<'a>(planes: Vec<PlaneMut<'a>>, chain: impl FnOnce(BoxRows<'a>) 
         chain.row(plane, y, values);
         let waiting = &mut waiting[plane];
         write(plane, waiting);
-        match if waiting.is_empty() { place(plane) } else { None } {
+        let free = if waiting.is_empty() { place(plane) } else { None };
+        match free {
             Some(row) => store_on(isa, values, row),
             None => waiting.push_back(values.to_vec()),
         }
@@ -147,10 +148,9 @@ mod tests {
     }
 
     /// Rows of all planes, without what lies between them.
-    fn rows(frame: &Frame) -> Vec<String> {
+    fn rows(frame: &Frame) -> Vec<Codes<'_>> {
         let views = View::all(frame);
-        let rows = views.iter().flat_map(|v| (0..v.shape().height).map(|y| v.row(y)));
-        rows.map(|row| format!("{row:?}")).collect()
+        views.iter().flat_map(|v| (0..v.shape().height).map(|y| v.row(y))).collect()
     }
 
     fn check(frame: &Frame, chain: &dyn for<'a> Fn(BoxRows<'a>) -> BoxRows<'a>) {

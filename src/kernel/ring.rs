@@ -111,12 +111,12 @@ pub(in crate::kernel) fn replicate<T: Copy>(row: &mut [T], n: usize, pad: usize)
 
 /// The `count` rows that begin `step` samples after one another in `row`, each `len` long: what
 /// makes a sum along a row a sum of rows.
-pub(in crate::kernel) fn shifted(
-    row: &[f32],
+pub(in crate::kernel) fn shifted<T>(
+    row: &[T],
     count: usize,
     step: usize,
     len: usize,
-) -> impl Iterator<Item = &[f32]> {
+) -> impl Iterator<Item = &[T]> {
     (0..count).map(move |k| &row[k * step..k * step + len])
 }
 

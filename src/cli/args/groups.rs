@@ -15,7 +15,8 @@ use super::super::value::{self, Counts, Mem};
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Pixels and formats")]
 pub struct ChainArgs {
-    /// Filters in ffmpeg's syntax, like eq=contrast=1.15,gblur=3; without it pixels pass as they are, and are coded again
+    /// Filters in ffmpeg's syntax, like eq=contrast=1.15,gblur=3; without it pixels pass as they
+    /// are, and are coded again
     #[arg(short, long, visible_alias = "vf", value_name = "CHAIN", allow_hyphen_values = true)]
     pub filter: Option<String>,
 }

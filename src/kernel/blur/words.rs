@@ -9,7 +9,7 @@ use super::product::{Avx2, Avx512};
 use super::product::{Lanes, Portable, Product, rounded};
 use crate::kernel::Isa;
 use crate::kernel::dispatch::{Level, per_isa};
-use crate::kernel::ring::{blocks_of, replicate};
+use crate::kernel::ring::{blocks_of, replicate, shifted};
 use crate::kernel::taps::Taps;
 
 /// The most weights on one side, the middle among them. 15 products are 0.06 codes off at most.
@@ -43,8 +43,7 @@ pub(super) fn pad(isa: Isa, codes: &[u8], n: usize, reach: usize, out: &mut Vec<
 
 /// Averages a padded row of pixels of `n` components along itself.
 pub(super) fn along(isa: Isa, padded: &[i16], n: usize, weights: &[i16], out: &mut [i16]) {
-    let rows: Vec<&[i16]> =
-        (0..=2 * weights.len()).map(|k| &padded[k * n..k * n + out.len()]).collect();
+    let rows: Vec<&[i16]> = shifted(padded, 2 * weights.len() + 1, n, out.len()).collect();
     averages(isa, &rows, weights, &mut [&mut *out]);
     halve(isa, out);
 }
